@@ -1,0 +1,1 @@
+"""The Kubernetes API. Nobody else imports kubernetes_asyncio."""

@@ -1,0 +1,1 @@
+"""Real Postgres and a real Kubernetes control plane as child processes: for `servicegraph local`, tests and benchmarks."""

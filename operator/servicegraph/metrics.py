@@ -1,0 +1,26 @@
+"""Every metric: its name, its help, its labels. Nothing is counted that does not stand here.
+
+Labels hold closed lists only (route, status, result), never the name of a service, object or key, so that the number of series
+is bounded for any input. `docs/reference/metrics.md` is generated from this module.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+registry = CollectorRegistry()
+
+_LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_WORK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+graph_version = Gauge("servicegraph_graph_version", "Version of the graph that this process serves.", registry=registry)
+graph_nodes = Gauge("servicegraph_graph_nodes", "Services in the graph that this process serves.", registry=registry)
+graph_edges = Gauge("servicegraph_graph_edges", "Edges in the graph that this process serves.", registry=registry)
+rows_written = Counter(
+    "servicegraph_rows_written_total", "Rows written by the graph transaction.", ["table", "operation"], registry=registry
+)
+inbox_depth = Gauge("servicegraph_inbox_depth", "Objects waiting to be reconciled.", registry=registry)
+http_requests = Counter("servicegraph_http_requests_total", "HTTP requests.", ["route", "status"], registry=registry)
+http_seconds = Histogram(
+    "servicegraph_http_request_seconds", "Seconds an HTTP request took.", ["route"], buckets=_LATENCY, registry=registry
+)

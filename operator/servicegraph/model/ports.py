@@ -1,0 +1,45 @@
+"""What the HTTP server and the checks need from the world, as protocols, so that they know neither Postgres nor each other.
+
+`store.current` implements `GraphReader`; `cli.run` wires it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from servicegraph.graph.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Whether the snapshot may lag behind Postgres."""
+
+    stale: bool
+    age: float
+    """Seconds since the snapshot was last known to be current."""
+
+
+class GraphReader(Protocol):
+    """Reads the current graph."""
+
+    def current(self) -> Snapshot | None:
+        """The newest snapshot of this process; None until the first is loaded."""
+        ...
+
+    def freshness(self) -> Freshness:
+        """How sure it is that the snapshot is current."""
+        ...
+
+
+class Health(Protocol):
+    """Reports on the parts of this process."""
+
+    def alive(self) -> bool:
+        """False when only a restart of the process can help."""
+        ...
+
+    def degraded(self) -> dict[str, str]:
+        """What does not work now: the part, and what is wrong in words."""
+        ...

@@ -1,0 +1,1 @@
+"""Postgres, the only truth. Nobody else imports SQLAlchemy or asyncpg."""
