@@ -95,3 +95,9 @@ class KubernetesRefused(ServicegraphError):
     """The Kubernetes API refuses the request."""
 
     reason = "RefusedByKubernetes"
+
+
+class PartFailed(ServicegraphError):
+    """A part of the local environment does not run."""
+
+    reason = "PartFailed"
