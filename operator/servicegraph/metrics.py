@@ -13,14 +13,42 @@ registry = CollectorRegistry()
 _LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WORK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-graph_version = Gauge("servicegraph_graph_version", "Version of the graph that this process serves.", registry=registry)
-graph_nodes = Gauge("servicegraph_graph_nodes", "Services in the graph that this process serves.", registry=registry)
-graph_edges = Gauge("servicegraph_graph_edges", "Edges in the graph that this process serves.", registry=registry)
+graph_version = Gauge(
+    "servicegraph_graph_version", "Version of the graph that this process serves.", registry=registry
+)
+graph_nodes = Gauge(
+    "servicegraph_graph_nodes", "Services in the graph that this process serves.", registry=registry
+)
+graph_edges = Gauge(
+    "servicegraph_graph_edges", "Edges in the graph that this process serves.", registry=registry
+)
 rows_written = Counter(
-    "servicegraph_rows_written_total", "Rows written by the graph transaction.", ["table", "operation"], registry=registry
+    "servicegraph_rows_written_total",
+    "Rows written by the graph transaction.",
+    ["table", "operation"],
+    registry=registry,
 )
 inbox_depth = Gauge("servicegraph_inbox_depth", "Objects waiting to be reconciled.", registry=registry)
-http_requests = Counter("servicegraph_http_requests_total", "HTTP requests.", ["route", "status"], registry=registry)
+http_requests = Counter(
+    "servicegraph_http_requests_total", "HTTP requests.", ["route", "status"], registry=registry
+)
 http_seconds = Histogram(
-    "servicegraph_http_request_seconds", "Seconds an HTTP request took.", ["route"], buckets=_LATENCY, registry=registry
+    "servicegraph_http_request_seconds",
+    "Seconds an HTTP request took.",
+    ["route"],
+    buckets=_LATENCY,
+    registry=registry,
+)
+watch_restarts = Counter(
+    "servicegraph_watch_restarts_total", "Restarts of the watch.", ["why"], registry=registry
+)
+resync_missed = Counter(
+    "servicegraph_resync_missed_total",
+    "Objects that a full comparison found and the watch had not delivered.",
+    registry=registry,
+)
+resync_orphans = Gauge(
+    "servicegraph_resync_orphans",
+    "Objects that are gone and were not removed, since they are too many at once.",
+    registry=registry,
 )

@@ -29,35 +29,55 @@ class Settings(BaseModel):
     db_pool_size: int = Field(default=20, ge=1, le=1000, description="Connections to Postgres kept open.")
     db_max_overflow: int = Field(default=10, ge=0, le=1000, description="Further connections under load.")
     api_host: str = Field(
-        default="127.0.0.1", description="Address the HTTP server binds to; the image and the chart set 0.0.0.0."
+        default="127.0.0.1",
+        description="Address the HTTP server binds to; the image and the chart set 0.0.0.0.",
     )
-    api_port: int = Field(default=8000, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
+    api_port: int = Field(
+        default=8000, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one."
+    )
     status_writes_per_second: float = Field(
-        default=50, gt=0, le=10_000, description="Status writes a second at most, so that a first sync spares the API server."
+        default=50,
+        gt=0,
+        le=10_000,
+        description="Status writes a second at most, so that a first sync spares the API server.",
     )
     resync_minutes: float = Field(
-        default=10, gt=0, description="Minutes between two full comparisons with the API server; each is shifted by up to 10 %."
+        default=10,
+        gt=0,
+        description="Minutes between two full comparisons with the API server; each is shifted by up to 10 %.",
     )
     resync_max_removal: float = Field(
-        default=0.5, gt=0, le=1,
+        default=0.5,
+        gt=0,
+        le=1,
         description="Share of all objects that one comparison may remove (from 100 objects on) without being told to.",
     )
     stale_edge_retention_hours: float = Field(
-        default=720, gt=0, description="Hours after which what is gone is forgotten, the removals kept for explanations too."
+        default=720,
+        gt=0,
+        description="Hours after which what is gone is forgotten, the removals kept for explanations too.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level that is logged."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="json, console, or auto: console on a terminal, else json."
     )
-    cluster_name: str = Field(default="", max_length=253, description="Name of this cluster where several share one database.")
+    cluster_name: str = Field(
+        default="", max_length=253, description="Name of this cluster where several share one database."
+    )
     instance_name: str = Field(
-        default="servicegraph", pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        default="servicegraph",
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
         description="Tells two operators in one cluster apart.",
     )
     pod_namespace: str = Field(default="servicegraph-system", description="Namespace of the operator itself.")
-    watch_namespaces: str = Field(default="", description="Namespaces to watch, separated by commas; empty watches all.")
+    watch_namespaces: str = Field(
+        default="", description="Namespaces to watch, separated by commas; empty watches all."
+    )
     kubeconfig: str = Field(
-        default="", description="Path of a kubeconfig; empty uses the pod's service account, else the usual place."
+        default="",
+        description="Path of a kubeconfig; empty uses the pod's service account, else the usual place.",
     )
     servicegraph_url: str = Field(default="", description="Where the command line finds the HTTP server.")
 
@@ -78,5 +98,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        faults = [f"{fault['loc'][0]!s}".upper() + f"={fault['input']!r}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"{fault['loc'][0]!s}".upper() + f"={fault['input']!r}: {fault['msg']}"
+            for fault in error.errors()
+        ]
         raise SettingsError("; ".join(faults)) from error

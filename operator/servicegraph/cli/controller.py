@@ -1,0 +1,94 @@
+"""The controller: watch, reconciler, report, status writer and resync, made and wired, run and drained.
+
+`run` calls it for the roles `all` and `controller`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from servicegraph import log
+from servicegraph.controllers.watch import Watch
+from servicegraph.ingest.commit import GraphWriter
+from servicegraph.kube.client import KubeClient
+from servicegraph.reconcile.inbox import Inbox
+from servicegraph.reconcile.intake import Intake
+from servicegraph.reconcile.objects import Objects
+from servicegraph.reconcile.report import Report
+from servicegraph.reconcile.resync import Resync
+from servicegraph.reconcile.retries import Retries
+from servicegraph.reconcile.run import Reconciler
+from servicegraph.writeback.status import StatusWriter
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from servicegraph.clock import Clock
+    from servicegraph.reconcile.health import HealthBoard
+    from servicegraph.settings import Settings
+    from servicegraph.store.current import CurrentSnapshot
+
+_log = log.get(__name__)
+
+DRAIN_SECONDS = 8.0
+"""How long a stopped controller may take to store and report what it has heard."""
+
+
+async def control(
+    stop: asyncio.Event,
+    settings: Settings,
+    engine: AsyncEngine,
+    current: CurrentSnapshot,
+    health: HealthBoard,
+    clock: Clock,
+) -> None:
+    """Reconcile until `stop` is set, then drain and return."""
+    async with KubeClient(settings) as kube:
+        inbox = Inbox()
+        objects = Objects()
+        statuses = StatusWriter(kube, per_second=settings.status_writes_per_second)
+        report = Report(objects, inbox, current, statuses, clock)
+        resync = Resync(kube, engine, inbox, objects, health, settings)
+        retries = Retries(resync.fetch)
+        reconciler = Reconciler(inbox, objects, GraphWriter(engine, clock), report, retries, health, clock)
+        intake = Intake(inbox, objects, report, resync)
+        watch = Watch(kube.credentials, intake.deliver, settings.namespaces)
+        resync.restart_watch = watch.restart
+        current.subscribe(report.touch_all)
+
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(reconciler.run()),
+                tasks.create_task(report.run()),
+                tasks.create_task(statuses.run()),
+                tasks.create_task(resync.run()),
+            ]
+            await _first(stop, resync.done_once)
+            await watch.run(stop)
+            retries.stop()
+            await _drain(inbox, reconciler, report, statuses)
+            for task in running:
+                task.cancel()
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def _drain(inbox: Inbox, reconciler: Reconciler, report: Report, statuses: StatusWriter) -> None:
+    """Let what was heard be stored, then reported, within `DRAIN_SECONDS`; the next start finds whatever is left."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await inbox.idle()
+            await reconciler.rested()
+            await report.rested()
+            await statuses.drained()
+    except TimeoutError:
+        _log.warning("run.not_drained", inbox=len(inbox), reports=report.pending, statuses=statuses.backlog)

@@ -1,0 +1,96 @@
+"""`servicegraph run`: everything in one process, or one role of it.
+
+The composition: settings, clock, store and HTTP server are made here and handed to each other; `controller` adds the operator.
+Nobody else imports the HTTP server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import click
+from aiohttp import web
+from servicegraph_api.app import create_app
+
+from servicegraph import log, settings
+from servicegraph.cli.controller import control
+from servicegraph.clock import SystemClock
+from servicegraph.reconcile.health import HealthBoard
+from servicegraph.store.current import CurrentSnapshot
+from servicegraph.store.engine import create_engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from servicegraph.clock import Clock
+    from servicegraph.settings import Settings
+
+_log = log.get(__name__)
+
+
+@click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["all", "controller", "api"]),
+    default="all",
+    show_default=True,
+    help="all: the operator and the HTTP server; controller: the operator with its probes; api: the HTTP server alone.",
+)
+def run(role: str) -> None:
+    r"""Run the operator with its HTTP server.
+
+    \b
+    Settings are environment variables; these two matter first:
+      DATABASE_URL   postgresql://user:password@host:5432/servicegraph
+      KUBECONFIG     a kubeconfig, where it does not run inside the cluster
+
+    \b
+    Examples:
+      servicegraph run
+      API_HOST=0.0.0.0 servicegraph run --role api
+    """
+    chosen = settings.load()
+    log.configure(chosen.log_level, chosen.log_format)
+    asyncio.run(_until_signalled(chosen, role))
+
+
+async def _until_signalled(chosen: Settings, role: str) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await serve(chosen, role, SystemClock(), stop)
+
+
+async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain: what was heard is stored and reported before this returns."""
+    health = HealthBoard()
+    engine = create_engine(chosen)
+    current = CurrentSnapshot(engine, clock)
+    try:
+        async with _http(chosen, current, health), asyncio.TaskGroup() as tasks:
+            loading = tasks.create_task(current.run())
+            if role == "api":
+                await stop.wait()
+            else:
+                await control(stop, chosen, engine, current, health, clock)
+            loading.cancel()
+    finally:
+        await engine.dispose()
+    _log.info("run.stopped")
+
+
+@asynccontextmanager
+async def _http(chosen: Settings, current: CurrentSnapshot, health: HealthBoard) -> AsyncIterator[None]:
+    """The HTTP server, from before the first snapshot (probes must answer) until after the last report."""
+    runner = web.AppRunner(create_app(current, health, chosen), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, chosen.api_host, chosen.api_port)
+    await site.start()
+    _log.info("http.listening", url=site.name)
+    try:
+        yield
+    finally:
+        await runner.cleanup()

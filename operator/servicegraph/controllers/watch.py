@@ -1,0 +1,175 @@
+"""Kopf in its own thread and loop, started anew whenever it ends or goes deaf.
+
+Kopf cancels every task of the loop it runs in, takes the signals of the main thread, and ends on some answers of the API
+server. So each round of watching gets a thread, a loop and a registry of its own, and is stopped by its flag alone. `cli.run`
+runs the `Watch`; `reconcile.resync` asks for a restart when it is deaf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from servicegraph import log, metrics
+from servicegraph.controllers import servicedependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from servicegraph.kube.client import Credentials
+
+_log = log.get(__name__)
+
+STOP_SECONDS = 8.0
+"""How long a stopped round may take; after that its thread is left to die with the process."""
+_LOGIN_MINUTES = 10
+_PAUSES = (0.2, 1.0, 5.0, 15.0)
+"""Seconds before the next round, by how many have ended by themselves one after another."""
+
+
+class Watch:
+    """Delivers every event of the watched kinds to `deliver(body, type)`, called in the loop that runs the watch."""
+
+    def __init__(
+        self,
+        credentials: Callable[[], Credentials],
+        deliver: Callable[[dict[str, Any], str | None], None],
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
+        self._credentials = credentials
+        self._deliver = deliver
+        self._namespaces = namespaces
+        self._restart = asyncio.Event()
+        self._round = 0
+        self._failures = 0
+
+    def restart(self, why: str) -> None:
+        """End the present round; the next one lists everything again."""
+        _log.warning("watch.restarting", reason=why)
+        self._restart.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch, round after round, until `stop` is set."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                if await self._one_round(stopping):
+                    continue
+                pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+                self._failures += 1
+                await asyncio.wait({stopping}, timeout=pause * _jitter())
+        finally:
+            stopping.cancel()
+
+    async def _one_round(self, stopping: asyncio.Task[Any]) -> bool:
+        """Run Kopf once; True when it ended because it was told to."""
+        self._round += 1
+        self._restart.clear()
+        loop = asyncio.get_running_loop()
+        flag = threading.Event()
+        ended = asyncio.Event()
+        thread = threading.Thread(
+            target=self._in_thread,
+            args=(self._round, flag, loop, ended),
+            name=f"kopf-{self._round}",
+            daemon=True,
+        )
+        thread.start()
+        waiting = {asyncio.create_task(ended.wait()), asyncio.create_task(self._restart.wait())}
+        await asyncio.wait({*waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        told = not ended.is_set()
+        flag.set()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await ended.wait()
+        except TimeoutError:
+            _log.warning("watch.left_behind", seconds=STOP_SECONDS)
+        for task in waiting:
+            task.cancel()
+        if not stopping.done():
+            metrics.watch_restarts.labels("asked" if told else "ended").inc()
+        return told
+
+    def _in_thread(
+        self, number: int, flag: threading.Event, loop: asyncio.AbstractEventLoop, ended: asyncio.Event
+    ) -> None:
+        def heard(body: dict[str, Any], kind: str | None) -> None:
+            loop.call_soon_threadsafe(self._hand_over, number, body, kind)
+
+        try:
+            asyncio.run(self._watch(heard, flag))
+        except Exception as error:  # noqa: BLE001 - whatever ends Kopf, the next round must come
+            _log.warning("watch.failed", error=f"{type(error).__name__}: {error}"[:500])
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(ended.set)
+
+    def _hand_over(self, number: int, body: dict[str, Any], kind: str | None) -> None:
+        # A round that was left behind may still speak; what it says is older than what the present one lists.
+        if number == self._round:
+            self._failures = 0
+            self._deliver(body, kind)
+
+    async def _watch(
+        self, heard: Callable[[dict[str, Any], str | None], None], flag: threading.Event
+    ) -> None:
+        registry = kopf.OperatorRegistry()
+        servicedependency.register(registry, heard)
+        kopf.on.login(registry=registry, id="kubeconfig")(self._login)
+        await kopf.operator(
+            registry=registry,
+            settings=_kopf_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=flag,
+        )
+
+    def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        """Read the credentials anew at every login, since mounted tokens are replaced while we run."""
+        now = self._credentials()
+        return kopf.ConnectionInfo(
+            server=now.server,
+            ca_path=now.ca_path,
+            ca_data=now.ca_data,
+            insecure=now.insecure,
+            scheme="Bearer" if now.token else None,
+            token=now.token,
+            certificate_path=now.certificate_path,
+            private_key_path=now.private_key_path,
+            expiration=datetime.now(UTC) + timedelta(minutes=_LOGIN_MINUTES),
+        )
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+
+
+class _EndlessBackoff:
+    """Seconds between attempts: grows to half a minute, never runs out, so that an outage does not end the watch."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.5
+        while True:
+            yield delay * _jitter()
+            delay = min(delay * 2, 30.0)
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.process.ultimate_exiting_timeout = None
+    # Workers are kept for a moment only: idle ones pin a whole body each, and dominate the memory of a first listing.
+    settings.queueing.idle_timeout = 0.1
+    settings.queueing.exit_timeout = 1.0
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = _EndlessBackoff()
+    return settings

@@ -1,0 +1,45 @@
+"""What works and what does not in this process, for `/readyz` and `/healthz`.
+
+Each part reports its own trouble in words and takes it back when it is over. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from servicegraph import log
+
+_log = log.get(__name__)
+
+
+class HealthBoard:
+    """The parts of this process that are unwell; implements `model.ports.Health`."""
+
+    def __init__(self) -> None:
+        self._troubles: dict[str, str] = {}
+        self._beyond_help = ""
+
+    def alive(self) -> bool:
+        """False once only a restart of the process can help."""
+        return not self._beyond_help
+
+    def degraded(self) -> dict[str, str]:
+        """The parts that do not work now, and what is wrong with each."""
+        troubles = dict(self._troubles)
+        if self._beyond_help:
+            troubles["process"] = self._beyond_help
+        return troubles
+
+    def report(self, part: str, trouble: str) -> None:
+        """Say that `part` does not work and why; logged when it is news."""
+        if self._troubles.get(part) != trouble:
+            _log.warning("health.degraded", part=part, trouble=trouble)
+        self._troubles[part] = trouble
+
+    def clear(self, part: str) -> None:
+        """Say that `part` works (again)."""
+        if self._troubles.pop(part, None) is not None:
+            _log.info("health.recovered", part=part)
+
+    def give_up(self, why: str) -> None:
+        """Say that only a restart of the process can help."""
+        _log.error("health.beyond_help", reason=why)
+        self._beyond_help = why

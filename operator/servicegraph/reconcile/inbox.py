@@ -1,0 +1,76 @@
+"""What waits to be reconciled: the latest word on each object, once.
+
+Kopf's thread, the resync and the retries all put bodies here; `reconcile.run` takes them out in batches. Ten changes of one
+object while Postgres is away become one, so the inbox is never larger than the number of objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from servicegraph import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BATCH_OBJECTS = 500
+BATCH_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The newest that is known of one object."""
+
+    uid: str
+    body: dict[str, Any] | None
+    """The object; None when it exists no more."""
+    reason: str = ""
+    """Why it exists no more: `deleted` or `swept`."""
+
+
+class Inbox:
+    """A queue of changes that keeps one per object. For the reconciler's loop only."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, Change] = OrderedDict()
+        self._some = asyncio.Event()
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, change: Change) -> None:
+        """Add a change; it replaces an older one of the same object and keeps its place in the queue."""
+        self._waiting[change.uid] = change
+        self._recount()
+
+    def put_back(self, changes: Sequence[Change]) -> None:
+        """Return changes that could not be handled, ahead of all others, unless something newer has come."""
+        for change in reversed(changes):
+            if change.uid not in self._waiting:
+                self._waiting[change.uid] = change
+                self._waiting.move_to_end(change.uid, last=False)
+        self._recount()
+
+    async def batch(self) -> list[Change]:
+        """Wait for a change, then a moment for its neighbours, and take at most `BATCH_OBJECTS`."""
+        await self._some.wait()
+        if len(self._waiting) < BATCH_OBJECTS:
+            await asyncio.sleep(BATCH_SECONDS)
+        taken = [self._waiting.popitem(last=False)[1] for _ in range(min(BATCH_OBJECTS, len(self._waiting)))]
+        self._recount()
+        return taken
+
+    async def idle(self) -> None:
+        """Wait until nothing waits."""
+        await self._none.wait()
+
+    def _recount(self) -> None:
+        metrics.inbox_depth.set(len(self._waiting))
+        full, empty = (self._some, self._none) if self._waiting else (self._none, self._some)
+        full.set()
+        empty.clear()

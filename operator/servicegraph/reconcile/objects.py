@@ -1,0 +1,70 @@
+"""What Kubernetes shows of every object, and how each stands with us.
+
+The only memory of the controller besides the snapshot: one small record an object. Bodies come in through `hear` (the watch)
+and `find` (a list); `run` sets the standings; `report` and `resync` read both.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from servicegraph.writeback.desired import Waiting
+from servicegraph.writeback.live import LiveObject
+
+if TYPE_CHECKING:
+    from servicegraph.writeback.desired import Standing
+
+_GONE_KEPT = 20_000
+
+
+class Objects:
+    """All ServiceDependency objects by uid. For the reconciler's loop only."""
+
+    def __init__(self) -> None:
+        self.live: dict[str, LiveObject] = {}
+        self.standing: dict[str, Standing] = {}
+        self.heard: dict[str, int] = {}
+        """The newest generation that the watch itself has delivered."""
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def hear(self, body: dict[str, Any]) -> bool:
+        """Take in a body from the watch; True when it has to be reconciled."""
+        if not self._take(body):
+            return False
+        meta = body["metadata"]
+        self.heard[meta["uid"]] = max(meta["generation"], self.heard.get(meta["uid"], 0))
+        return self.unsettled(meta["uid"])
+
+    def find(self, body: dict[str, Any]) -> bool:
+        """Take in a body from a list; True when it has to be reconciled."""
+        return self._take(body) and self.unsettled(body["metadata"]["uid"])
+
+    def unsettled(self, uid: str) -> bool:
+        """Whether the generation that Kubernetes shows is not yet stored or refused."""
+        standing = self.standing.get(uid)
+        return (
+            standing is None
+            or isinstance(standing, Waiting)
+            or standing.generation != self.live[uid].generation
+        )
+
+    def forget(self, uid: str) -> None:
+        """The object exists no more; a late word about it will be ignored, for a uid never comes back."""
+        self.live.pop(uid, None)
+        self.standing.pop(uid, None)
+        self.heard.pop(uid, None)
+        self._gone[uid] = None
+        while len(self._gone) > _GONE_KEPT:
+            self._gone.popitem(last=False)
+
+    def _take(self, body: dict[str, Any]) -> bool:
+        """Keep the body unless something newer is known; False when the object is gone."""
+        uid = body["metadata"]["uid"]
+        if uid in self._gone:
+            return False
+        known = self.live.get(uid)
+        # Resource versions of one kind can be compared as numbers, which is how a late list is told from a fresh event.
+        if known is None or int(body["metadata"]["resourceVersion"]) >= int(known.resource_version):
+            self.live[uid] = LiveObject.of(body)
+        return True

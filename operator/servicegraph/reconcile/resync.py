@@ -1,0 +1,172 @@
+"""Mark and sweep: the full comparison that makes the operator correct even if every event of the watch were lost.
+
+At the start, after the watch has listed anew, and every `RESYNC_MINUTES`: read what is stored, list what exists, decide
+(`sweep.plan`, pure), then put what was missed into the inbox and remove what is gone. A list that fails or breaks off removes
+nothing. The same comparison finds a deaf watch: one that within a minute has not delivered what the list shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+from servicegraph import log, metrics
+from servicegraph.errors import ServicegraphError
+from servicegraph.reconcile.backoff import Backoff
+from servicegraph.reconcile.inbox import Change
+from servicegraph.reconcile.sweep import plan
+from servicegraph.store.objects import stored_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from servicegraph.kube.client import KubeClient
+    from servicegraph.reconcile.health import HealthBoard
+    from servicegraph.reconcile.inbox import Inbox
+    from servicegraph.reconcile.objects import Objects
+    from servicegraph.settings import Settings
+
+_log = log.get(__name__)
+
+DEAF_SECONDS = 60.0
+"""How long the watch may take to deliver what a list shows."""
+_HELPLESS = 3
+"""Restarts of a deaf watch, one after another, before only a restart of the process is left."""
+
+
+class Resync:
+    """Compares everything, now and then."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        engine: AsyncEngine,
+        inbox: Inbox,
+        objects: Objects,
+        health: HealthBoard,
+        settings: Settings,
+        *,
+        deaf_seconds: float = DEAF_SECONDS,
+    ) -> None:
+        self._kube = kube
+        self._engine = engine
+        self._inbox = inbox
+        self._objects = objects
+        self._health = health
+        self._settings = settings
+        self.restart_watch: Callable[[str], None] = _log.warning
+        """Called with the reason when the watch is deaf; wired once the watch exists."""
+        self._deaf_seconds = deaf_seconds
+        self._asked = asyncio.Event()
+        self._deaf_in_a_row = 0
+        self.done_once = asyncio.Event()
+        """Set after the first complete comparison; the watch waits for it, as only a list that works shows that the CRD exists."""
+
+    def request(self) -> None:
+        """Compare soon: the watch has listed anew."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Compare at once, then on request and on the timer, until cancelled."""
+        backoff = Backoff(first=0.5, cap=30.0)
+        while True:
+            self._asked.clear()
+            try:
+                await self.compare()
+            except ServicegraphError as error:
+                self._health.report("resync", f"the last full comparison failed: {error.message}")
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            self.done_once.set()
+            await self._until_next()
+
+    async def compare(self) -> None:
+        """Do one full comparison.
+
+        Raises:
+            ServicegraphError: the store or the API server did not answer; nothing was removed.
+        """
+        stored = await stored_objects(self._engine)
+        listed = await self._kube.list_dependencies()
+        decided = plan(
+            stored,
+            listed,
+            self._objects.heard,
+            namespaces=self._settings.namespaces,
+            max_removal=self._settings.resync_max_removal,
+        )
+        for body in decided.missed:
+            self._put(body)
+        for body in listed:
+            if self._objects.find(body):
+                self._put(body)
+        self._sweep(decided.orphans, decided.refused)
+        metrics.resync_missed.inc(len(decided.missed))
+        if self.done_once.is_set():
+            await self._listen_for(decided.unheard)
+
+    async def fetch(self, uid: str) -> None:
+        """Read one object anew and have it reconciled, whatever is known of it."""
+        known = self._objects.live.get(uid)
+        if known is None:
+            return
+        try:
+            body = await self._kube.get_dependency(known.namespace, known.name)
+        except ServicegraphError as error:
+            _log.info("resync.fetch_failed", uid=uid, error=error.message)
+            self.request()
+            return
+        if body["metadata"]["uid"] == uid:
+            self._put(body)
+
+    def _put(self, body: dict[str, Any]) -> None:
+        self._objects.find(body)
+        self._inbox.put(Change(body["metadata"]["uid"], body))
+
+    def _sweep(self, orphans: tuple[str, ...], refused: str) -> None:
+        metrics.resync_orphans.set(len(orphans) if refused else 0)
+        if refused:
+            self._health.report("resync", refused)
+            return
+        self._health.clear("resync")
+        for uid in orphans:
+            self._objects.forget(uid)
+            self._inbox.put(Change(uid, None, "swept"))
+        if orphans:
+            _log.info("resync.swept", objects=len(orphans))
+
+    async def _listen_for(self, unheard: dict[str, int]) -> None:
+        """Give the watch its minute; restart it when it still has not said what the list showed."""
+        if not unheard:
+            return
+        await asyncio.sleep(self._deaf_seconds)
+        heard = self._objects.heard
+        deaf = [
+            uid
+            for uid, generation in unheard.items()
+            if uid in self._objects.live and heard.get(uid, 0) < generation
+        ]
+        if not deaf:
+            self._deaf_in_a_row = 0
+            self._health.clear("watch")
+            return
+        self._deaf_in_a_row += 1
+        self._health.report(
+            "watch", f"the watch did not deliver {len(deaf)} changes that a list shows; it is started anew"
+        )
+        if self._deaf_in_a_row > _HELPLESS:
+            self._health.give_up(f"the watch stayed deaf through {_HELPLESS} restarts while lists work")
+        self.restart_watch("deaf")
+        self.request()
+
+    async def _until_next(self) -> None:
+        seconds = self._settings.resync_minutes * 60 * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            pass

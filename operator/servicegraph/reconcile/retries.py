@@ -1,0 +1,52 @@
+"""Objects that the store refused, tried again with a capped back-off.
+
+What refuses an object may be mended without touching it (a migration, a fixed bug), so it is tried again by itself: after
+half a minute, then ever more rarely, at least every half hour. A changed object is reconciled at once in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from servicegraph.reconcile.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+FIRST_SECONDS = 30.0
+CAP_SECONDS = 1800.0
+
+
+class Retries:
+    """Calls `fetch(uid)`, which reads a refused object anew, when its time has come."""
+
+    def __init__(self, fetch: Callable[[str], Awaitable[None]], *, first: float = FIRST_SECONDS) -> None:
+        self._fetch = fetch
+        self._first = first
+        self._backoffs: dict[str, Backoff] = {}
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+
+    def later(self, uid: str) -> None:
+        """Try the object again after its next back-off."""
+        if uid not in self._waiting:
+            pause = self._backoffs.setdefault(uid, Backoff(self._first, CAP_SECONDS)).next()
+            self._waiting[uid] = asyncio.create_task(self._again(uid, pause))
+
+    def forget(self, uid: str) -> None:
+        """The object was stored, or is gone: no more retries."""
+        self._backoffs.pop(uid, None)
+        waiting = self._waiting.pop(uid, None)
+        if waiting is not None:
+            waiting.cancel()
+
+    def stop(self) -> None:
+        """Try nothing again: the process ends."""
+        for uid in list(self._waiting):
+            self.forget(uid)
+
+    async def _again(self, uid: str, pause: float) -> None:
+        await asyncio.sleep(pause)
+        # Out of the list first: what `fetch` sets going may well be refused again.
+        del self._waiting[uid]
+        await self._fetch(uid)
