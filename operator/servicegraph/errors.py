@@ -101,3 +101,14 @@ class PartFailed(ServicegraphError):
     """A part of the local environment does not run."""
 
     reason = "PartFailed"
+
+
+class UnknownService(ServicegraphError):
+    """No such service is in the graph."""
+
+    reason = "UnknownService"
+
+    def __init__(self, message: str | None = None, candidates: tuple[str, ...] = ()) -> None:
+        """Take the sentence, and the ids of what may have been meant."""
+        super().__init__(message)
+        self.candidates = candidates
