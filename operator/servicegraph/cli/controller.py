@@ -45,16 +45,16 @@ async def control(
 ) -> None:
     """Reconcile until `stop` is set, then drain and return."""
     async with KubeClient(settings) as kube:
+        restart = asyncio.Event()
         inbox = Inbox()
         objects = Objects()
         statuses = StatusWriter(kube, per_second=settings.status_writes_per_second)
         report = Report(objects, inbox, current, statuses, clock)
-        resync = Resync(kube, engine, inbox, objects, health, settings)
+        resync = Resync(kube, engine, inbox, objects, health, settings, restart)
         retries = Retries(resync.fetch)
         reconciler = Reconciler(inbox, objects, GraphWriter(engine, clock), report, retries, health, clock)
         intake = Intake(inbox, objects, report, resync)
-        watch = Watch(kube.credentials, intake.deliver, settings.namespaces)
-        resync.restart_watch = watch.restart
+        watch = Watch(kube.credentials, intake.deliver, restart, settings.namespaces)
         current.subscribe(report.touch_all)
 
         async with asyncio.TaskGroup() as tasks:

@@ -33,25 +33,24 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0)
 
 
 class Watch:
-    """Delivers every event of the watched kinds to `deliver(body, type)`, called in the loop that runs the watch."""
+    """Delivers every event of the watched kinds to `deliver(body, type)`, called in the loop that runs the watch.
+
+    Setting the event `restart` ends the present round; the next one lists everything anew.
+    """
 
     def __init__(
         self,
         credentials: Callable[[], Credentials],
         deliver: Callable[[dict[str, Any], str | None], None],
+        restart: asyncio.Event,
         namespaces: tuple[str, ...] = (),
     ) -> None:
         self._credentials = credentials
         self._deliver = deliver
         self._namespaces = namespaces
-        self._restart = asyncio.Event()
+        self._restart = restart
         self._round = 0
         self._failures = 0
-
-    def restart(self, why: str) -> None:
-        """End the present round; the next one lists everything again."""
-        _log.warning("watch.restarting", reason=why)
-        self._restart.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, round after round, until `stop` is set."""

@@ -19,8 +19,6 @@ from servicegraph.reconcile.sweep import plan
 from servicegraph.store.objects import stored_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from servicegraph.kube.client import KubeClient
@@ -48,6 +46,7 @@ class Resync:
         objects: Objects,
         health: HealthBoard,
         settings: Settings,
+        restart_watch: asyncio.Event,
         *,
         deaf_seconds: float = DEAF_SECONDS,
     ) -> None:
@@ -57,13 +56,12 @@ class Resync:
         self._objects = objects
         self._health = health
         self._settings = settings
-        self.restart_watch: Callable[[str], None] = _log.warning
-        """Called with the reason when the watch is deaf; wired once the watch exists."""
+        self._restart_watch = restart_watch
         self._deaf_seconds = deaf_seconds
         self._asked = asyncio.Event()
         self._deaf_in_a_row = 0
         self.done_once = asyncio.Event()
-        """Set after the first complete comparison; the watch waits for it, as only a list that works shows that the CRD exists."""
+        """Set after the first complete comparison: only a list that works shows that the CRD exists to be watched."""
 
     def request(self) -> None:
         """Compare soon: the watch has listed anew."""
@@ -160,7 +158,7 @@ class Resync:
         )
         if self._deaf_in_a_row > _HELPLESS:
             self._health.give_up(f"the watch stayed deaf through {_HELPLESS} restarts while lists work")
-        self.restart_watch("deaf")
+        self._restart_watch.set()
         self.request()
 
     async def _until_next(self) -> None:
