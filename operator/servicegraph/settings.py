@@ -7,7 +7,8 @@ variable's name and what it takes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +16,8 @@ from servicegraph.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Settings(BaseModel):
@@ -87,16 +90,55 @@ class Settings(BaseModel):
         return tuple(part.strip() for part in self.watch_namespaces.split(",") if part.strip())
 
 
+class LocalSettings(BaseModel):
+    """The settings of the local environment and of the tests; no part of a deployed servicegraph reads them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kubebuilder_assets: Path | None = Field(
+        default=None,
+        description="Folder with etcd and kube-apiserver to use instead of finding or building them.",
+    )
+    xdg_cache_home: Path | None = Field(default=None, description="Where caches lie; empty is `~/.cache`.")
+    envtest_index_url: str = Field(
+        default="https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml",
+        description="List of the official control-plane archives with their checksums; `none` builds at once.",
+    )
+    test_database_url: str = Field(
+        default="",
+        description="Postgres server for the tests (its user may create databases); empty starts one.",
+    )
+
+    @property
+    def cache(self) -> Path:
+        """The folder of everything that servicegraph keeps between two runs."""
+        return (self.xdg_cache_home or Path.home() / ".cache") / "servicegraph"
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from `environ` (the process environment when left out); empty values count as not set.
 
     Raises:
         SettingsError: naming each variable that cannot be used and what it takes.
     """
+    return _read(Settings, environ)
+
+
+def load_local(environ: Mapping[str, str] | None = None) -> LocalSettings:
+    """Read the settings of the local environment, as `load` does."""
+    return _read(LocalSettings, environ)
+
+
+def for_child(**changes: str) -> dict[str, str]:
+    """Our environment with `changes`, for a child process."""
+    return {**os.environ, **changes}  # noqa: TID251 - the one place that may
+
+
+def _read(kind: type[_Kind], environ: Mapping[str, str] | None) -> _Kind:
     source = os.environ if environ is None else environ  # noqa: TID251 - the one place that may
-    given = {name: source[name.upper()] for name in Settings.model_fields if source.get(name.upper())}
+    given = {name: source[name.upper()] for name in kind.model_fields if source.get(name.upper())}
     try:
-        return Settings.model_validate(given)
+        return kind.model_validate(given)
     except ValidationError as error:
         faults = [
             f"{fault['loc'][0]!s}".upper() + f"={fault['input']!r}: {fault['msg']}"
