@@ -57,12 +57,8 @@ def test_what_is_not_for_the_http_server_is_forbidden_to_it() -> None:
     assert not FOR_THE_API & forbidden
 
 
-@pytest.mark.parametrize(
-    "page", [PAGE, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("page", [PAGE, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_files_that_a_page_names_exist(page: Path) -> None:
-    named = re.findall(r"`([a-z_]+(?:/[\w.-]+)*/?)`", page.read_text())
-    paths = [name for name in named if "/" in name]
-    places = [ROOT, CORE]
+    paths = re.findall(r"`([\w-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|sh|txt)))`", page.read_text())
     assert paths
-    assert [path for path in paths if not any((place / path).exists() for place in places)] == []
+    assert [path for path in paths if not (ROOT / path).exists() and not (CORE / path).exists()] == []
