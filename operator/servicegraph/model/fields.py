@@ -1,0 +1,86 @@
+r"""The kinds of text that custom resources hold: how each looks, how long it may be, and in words what it takes.
+
+Every string is bounded and has a pattern, so that nothing reaches the graph that Postgres or a terminal chokes on. A pattern
+must mean the same to the API server (Go's RE2) and to pydantic (Rust's regex): no look-around, no `\s` (ASCII there, Unicode
+here); in both `$` is the end of the text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from servicegraph.model.ids import NAME_PATTERN
+
+NAMESPACE_PATTERN = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
+WORD_PATTERN = r"^[^ \x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^ \x00-\x1f\x7f-\x9f])?$"
+LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+LABEL_KEY_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126}[A-Za-z0-9])?$"
+DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+"""Durations as the Gateway API writes them (GEP-2257): a subset of Go's, without signs and fractions."""
+PERCENT_PATTERN = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$"
+TIMESTAMP_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+REASON_PATTERN = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+
+TAKES = {
+    NAME_PATTERN: "letters, digits, '-', '.' and '_', with a letter or digit at both ends",
+    NAMESPACE_PATTERN: "the name of a namespace: lower-case letters, digits and '-', at most 63",
+    WORD_PATTERN: "a word without control characters or spaces around it",
+    LINE_PATTERN: "one line without control characters",
+    TEXT_PATTERN: "text without control characters",
+    LABEL_KEY_PATTERN: "letters, digits, '-', '_', '.' and '/', with a letter or digit at both ends, at most 128",
+    DURATION_PATTERN: "a duration such as 300ms, 5s or 1h30m",
+    PERCENT_PATTERN: 'a percentage as a string, such as "99.95"',
+    TIMESTAMP_PATTERN: "a time such as 2027-01-31T00:00:00Z",
+}
+"""What a text of each pattern looks like, in words for people."""
+
+
+def parse_time(text: str) -> datetime:
+    """The moment that an RFC 3339 `text` names, in UTC.
+
+    Raises:
+        ValueError: there is no such moment (30 February), or it says no offset.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} says no offset from UTC")
+    return moment.astimezone(UTC)
+
+
+def print_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, as Kubernetes writes its times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _real_time(text: str) -> str:
+    """Refuse a time that matches the pattern and is none all the same."""
+    try:
+        parse_time(text)
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError(
+            "no_such_time", "there is no such time; write one such as 2027-01-31T00:00:00Z"
+        ) from error
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
+Namespace = Annotated[str, Field(max_length=63, pattern=NAMESPACE_PATTERN)]
+Word = Annotated[str, Field(min_length=1, max_length=63, pattern=WORD_PATTERN)]
+LabelValue = Annotated[str, Field(max_length=253, pattern=LINE_PATTERN)]
+LabelKey = Annotated[str, Field(max_length=128, pattern=LABEL_KEY_PATTERN)]
+Text = Annotated[str, Field(max_length=1024, pattern=TEXT_PATTERN)]
+Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
+Percent = Annotated[str, Field(max_length=10, pattern=PERCENT_PATTERN)]
+Timestamp = Annotated[
+    str,
+    Field(max_length=40, pattern=TIMESTAMP_PATTERN, json_schema_extra={"format": "date-time"}),
+    AfterValidator(_real_time),
+]
