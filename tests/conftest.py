@@ -1,0 +1,90 @@
+"""What every test may ask for: a database, a cluster, a namespace in it, kubectl.
+
+All are real and all are child processes on leashes, so that a test run that is killed leaves nothing running.
+Servers live for the whole run; databases and namespaces for one test.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from servicegraph import settings
+from support import clusters, databases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from servicegraph.local.cluster import Cluster
+    from servicegraph.local.kubectl import Kubectl
+    from servicegraph.settings import LocalSettings
+
+# A failing example prints what replays it; deadlines would assert the speed of a shared machine.
+hypothesis.settings.register_profile("servicegraph", print_blob=True, derandomize=False, deadline=None)
+hypothesis.settings.load_profile("servicegraph")
+
+
+@pytest.fixture(scope="session")
+def local_settings() -> LocalSettings:
+    """The settings of the test run."""
+    return settings.load_local()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[databases.PostgresServer]:
+    """One Postgres server for the run."""
+    with databases.serve(local_settings, tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: databases.PostgresServer) -> Iterator[str]:
+    """The name of a database that is migrated once and copied for each test."""
+    from servicegraph.store import migrate  # noqa: PLC0415 - tests without a database need not import it
+
+    with postgres_server.database(prefix="template") as name:
+        migrate.upgrade(postgres_server.url_of(name))
+        yield name
+
+
+@pytest.fixture
+def database(postgres_server: databases.PostgresServer, template_database: str) -> Iterator[str]:
+    """The url of a fresh, migrated database; it is dropped after the test."""
+    with postgres_server.database(template=template_database) as name:
+        yield postgres_server.url_of(name)
+
+
+@pytest.fixture
+def empty_database(postgres_server: databases.PostgresServer) -> Iterator[str]:
+    """The url of a fresh database without any table; it is dropped after the test."""
+    with postgres_server.database() as name:
+        yield postgres_server.url_of(name)
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """One Kubernetes control plane for the run, with the CRDs and roles that ship applied."""
+    with clusters.serve(local_settings, tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubectl(control_plane: Cluster) -> Kubectl:
+    """kubectl as the administrator: `kubectl("get", "sdep", …)` is what it prints, `kubectl.run(…)` does not judge."""
+    return control_plane.kubectl
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of this test's own; the objects of ours in it are deleted afterwards (nothing empties a namespace here)."""
+    name = f"test-{secrets.token_hex(4)}"
+    kubectl.create_namespace(name)
+    yield name
+    kubectl("delete", "servicedependencies", "--all", f"--namespace={name}")

@@ -1,0 +1,40 @@
+"""The Kubernetes control plane of a test run: real etcd and kube-apiserver as child processes, CRDs and roles applied."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING
+
+from servicegraph.local import ports
+from servicegraph.local.cluster import Cluster, Ports
+from servicegraph.local.controlplane import binaries
+from servicegraph.local.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servicegraph.settings import LocalSettings
+
+
+@contextlib.contextmanager
+def serve(settings: LocalSettings, folder: Path, *, install: bool = True) -> Iterator[Cluster]:
+    """A control plane for the time of the block, with what ships applied to it unless `install` is false."""
+    cluster = Cluster(
+        folder,
+        folder / "logs",
+        binaries.locate(settings),
+        Ports(*ports.free_set(3)),
+        admin_token=secrets.token_hex(16),
+        operator_token=secrets.token_hex(16),
+        durable=False,
+    )
+    cluster.prepare()
+    with Process(cluster.etcd()) as etcd:
+        etcd.await_ready(cluster.etcd_is_ready)
+        with Process(cluster.apiserver()) as apiserver:
+            apiserver.await_ready(cluster.is_ready, seconds=120)
+            if install:
+                cluster.install()
+            yield cluster
