@@ -17,11 +17,13 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from servicegraph import bundle, cli, metrics
-from servicegraph.settings import Settings
+from servicegraph.settings import LocalSettings, Settings
 from servicegraph_api import openapi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path("docs/reference")
@@ -62,29 +64,41 @@ def limits(schema: dict[str, Any]) -> str:
     return "; ".join(word for word in words if word)
 
 
+def variables(settings: type[BaseModel]) -> Iterator[list[str]]:
+    """Name, type, default, limits and meaning of each environment variable of `settings`."""
+    for name, field in settings.model_json_schema()["properties"].items():
+        shape = field.get("anyOf", [field])[0]
+        default = "" if field["default"] is None else str(field["default"])
+        yield [name.upper(), shape["type"], default, limits(shape), field["description"]]
+
+
 def settings_page() -> str:
-    """Every environment variable: type, default, limits, meaning."""
-    rows = []
-    for name, field in Settings.model_json_schema()["properties"].items():
-        default = f"`{field['default']}`" if field["default"] != "" else ""
-        rows.append([f"`{name.upper()}`", field["type"], default, limits(field), field["description"]])
+    """Every environment variable: of the operator, and of the local environment."""
+    head = ["Variable", "Type", "Default", "Limits", "Meaning"]
+    of_the_operator, of_local = (
+        table(
+            head,
+            (
+                [f"`{name}`", kind, f"`{default}`" if default else "", *rest]
+                for name, kind, default, *rest in rows
+            ),
+        )
+        for rows in (variables(Settings), variables(LocalSettings))
+    )
     about = (
         "Settings are environment variables, read once at the start. An empty variable counts as not set; "
         "one that cannot be used stops the start and is named."
     )
-    return page("Settings", about, table(["Variable", "Type", "Default", "Limits", "Meaning"], rows))
+    local = "Read by `servicegraph local` and by the tests; nothing that is deployed reads them."
+    return page("Settings", about, of_the_operator, "## Local environment and tests", local, of_local)
 
 
 def example_environment() -> str:
     """`.env.example`: every variable with its meaning, its default commented out."""
-    fields = Settings.model_json_schema()["properties"]
-    blocks = [
-        f"# {field['description']}\n#{name.upper()}={field['default']}\n" for name, field in fields.items()
-    ]
-    return (
-        "# Every setting with its default; take the # away to change one. Written by `make docs`.\n\n"
-        + "\n".join(blocks)
-    )
+    rows = [*variables(Settings), *variables(LocalSettings)]
+    blocks = [f"# {meaning}\n#{name}={default}\n" for name, _, default, _, meaning in rows]
+    head = "# Every setting with its default; take the # away to change one. Written by `make docs`.\n\n"
+    return head + "\n".join(blocks)
 
 
 def metrics_page() -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from servicegraph.model.servicedependency import ServiceDependencySpec
 from support.documents import ROOT
 
 FOLDER = ROOT / "examples/01-online-boutique"
@@ -47,6 +48,12 @@ def test_a_dependency_names_the_kind_of_its_target() -> None:
     for one in objects().values():
         for edge in one["spec"].get("dependencies", []):
             assert edge.get("kind", "Service") == TOPOLOGY["services"][edge["name"]]
+
+
+def test_no_manifest_has_a_field_that_the_schema_does_not_know() -> None:
+    assert objects()
+    for one in objects().values():
+        ServiceDependencySpec.model_validate(one["spec"], extra="forbid")
 
 
 @pytest.mark.parametrize("field", ["technology", "team", "criticality"])

@@ -22,5 +22,11 @@ def test_the_example_environment_sets_every_setting_to_its_default() -> None:
         for line in lines
         if line.startswith("#") and not line.startswith("# ")
     ]
-    assert {name.lower() for name, _ in pairs} == set(settings.Settings.model_fields)
-    assert settings.load(dict(pairs)) == settings.Settings()
+    given = dict(pairs)
+    of_local = {
+        name: given.pop(name) for name in list(given) if name.lower() in settings.LocalSettings.model_fields
+    }
+    assert {name.lower() for name in given} == set(settings.Settings.model_fields)
+    assert {name.lower() for name in of_local} == set(settings.LocalSettings.model_fields)
+    assert settings.load(given) == settings.Settings()
+    assert settings.load_local(of_local) == settings.LocalSettings()
