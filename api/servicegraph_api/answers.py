@@ -1,0 +1,94 @@
+"""Answers from the snapshot: one question, one version of the graph, finished bytes.
+
+`from_snapshot` makes a web handler of a pure function `Ask -> bytes`. Everything that all such routes share is here: the wait
+for a first snapshot, reading the query, choosing the format, the entity tag and 304, the memory of finished answers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import hdrs, web
+
+from servicegraph import __version__
+from servicegraph_api import keys, negotiation, problems, query
+from servicegraph_api.memory import Answer
+from servicegraph_api.negotiation import JSON
+from servicegraph_api.parameters import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from servicegraph.graph.snapshot import Snapshot
+    from servicegraph_api.fragments import Fragments
+    from servicegraph_api.negotiation import Format
+    from servicegraph_api.query import Parameter, Query
+
+    Tell = Callable[["Ask"], bytes]
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_TAG = re.compile(r'"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to one version of the graph."""
+
+    snapshot: Snapshot
+    names: Mapping[str, str]
+    """What the path names, percent-decoded."""
+    query: Query
+    form: Format
+    fragments: Fragments
+    """Writes nodes and edges of this snapshot, and remembers them."""
+
+
+def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence[Format]) -> Handler:
+    """The handler of a route that `tell` answers, which knows the parameters `known` and answers in `formats`."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        snapshot = request.app[keys.READER].current()
+        if snapshot is None:
+            raise problems.not_ready("the graph is not loaded yet; ask again in a moment")
+        memory = request.app[keys.MEMORY]
+        memory.turn_to(snapshot.mark)
+        accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+        key = (request.raw_path, accept)
+        answer = memory.recall(key)
+        if answer is None:
+            asked = query.read(known, request.query)
+            wanted = asked[FORMAT] if FORMAT in known else None
+            form, media = negotiation.choose(formats, wanted, accept)
+            body = tell(Ask(snapshot, request.match_info, asked, form, memory.fragments))
+            answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
+            memory.keep(key, answer)
+        if _is_known(answer.tag, request):
+            headers = {name: value for name, value in answer.headers.items() if name != hdrs.CONTENT_TYPE}
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=answer.body, headers=answer.headers)
+
+    return handler
+
+
+def _finish(body: bytes, media: str, snapshot: Snapshot, question: str) -> Answer:
+    """The answer as it is sent; its tag changes with the graph, the question, the format and this program's version."""
+    mark = snapshot.mark
+    made_of = repr((__version__, mark.history, mark.version, media, question))
+    tag = blake2b(made_of.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+    headers = {
+        hdrs.CONTENT_TYPE: media if media == JSON.media[0] else f"{media}; charset=utf-8",
+        hdrs.ETAG: f'"{tag}"',
+        hdrs.CACHE_CONTROL: "no-cache",
+        hdrs.VARY: hdrs.ACCEPT,
+        keys.GRAPH_VERSION: str(mark.version),
+    }
+    return Answer(body, headers, tag)
+
+
+def _is_known(tag: str, request: web.Request) -> bool:
+    """Whether the client says (If-None-Match, compared weakly) that it has the answer with this tag."""
+    given = ",".join(request.headers.getall(hdrs.IF_NONE_MATCH, ()))
+    return bool(given) and (given.strip() == "*" or tag in _TAG.findall(given))

@@ -1,0 +1,51 @@
+"""The HTTP application: the routes, the middleware and what the handlers need, put together.
+
+`cli.run` calls `create_app` and serves it; tests do the same with a reader of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from servicegraph_api import keys
+from servicegraph_api.memory import Memory
+from servicegraph_api.middleware import around
+from servicegraph_api.routes import ROUTES
+
+if TYPE_CHECKING:
+    from servicegraph.model.ports import GraphReader, Health
+    from servicegraph.settings import Settings
+
+_LONGEST_LINE = 64 * 1024
+"""Bytes of the longest request line and header: within it even an absurd name gets an answer that says what is wrong."""
+
+
+def create_app(reader: GraphReader, health: Health, settings: Settings) -> web.Application:
+    """The application that answers from `reader`; it opens no socket and holds no connection.
+
+    Args:
+        reader: where the current graph comes from.
+        health: what the probes tell.
+        settings: of this process.
+    """
+    app = web.Application(
+        middlewares=[around],
+        handler_args={"max_line_size": _LONGEST_LINE, "max_field_size": _LONGEST_LINE},
+    )
+    app[keys.READER] = reader
+    app[keys.HEALTH] = health
+    app[keys.SETTINGS] = settings
+    app[keys.MEMORY] = Memory()
+    for route in ROUTES:
+        app.router.add_route(route.method, _pattern(route.path), route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", _pattern(route.path), route.handler)
+    return app
+
+
+def _pattern(path: str) -> str:
+    """The path for aiohttp: a name in it is anything but a slash, curly brackets too."""
+    return re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", path)

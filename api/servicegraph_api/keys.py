@@ -1,0 +1,21 @@
+"""What the application holds for its handlers, by typed key, and the names of our headers; `app.create_app` fills it in."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from servicegraph.model.ports import GraphReader, Health
+from servicegraph.settings import Settings
+from servicegraph_api.memory import Memory
+
+READER = web.AppKey("reader", GraphReader)
+HEALTH = web.AppKey("health", Health)
+SETTINGS = web.AppKey("settings", Settings)
+MEMORY = web.AppKey("memory", Memory)
+
+GRAPH_VERSION = "X-Graph-Version"
+"""The version of the graph that an answer was made from."""
+GRAPH_STALE = "X-Graph-Stale"
+"""`true` while the graph may lag behind Postgres; absent else."""
+GRAPH_AGE = "X-Graph-Age"
+"""Whole seconds since a stale graph was last known to be current."""

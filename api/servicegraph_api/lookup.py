@@ -1,0 +1,58 @@
+"""The service that a path names, or a 404 that helps: which services of that name there are, which names are near.
+
+A service that is named is found as long as anything stored names it, also one that lists leave out because only stale or
+quarantined evidence is left.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from servicegraph.checks.near import near
+
+from servicegraph.errors import UnknownService
+from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
+from servicegraph_api import parameters as p
+from servicegraph_api.problems import Problem, cut
+
+if TYPE_CHECKING:
+    from servicegraph.graph.snapshot import Snapshot
+    from servicegraph_api.answers import Ask
+
+_LONGEST = 253
+"""Characters of the longest name for which similar ones are looked for."""
+
+
+def named(ask: Ask) -> int:
+    """The position of the service that the path names, read with `kind=` and `cluster=`.
+
+    Raises:
+        Problem: 404, with the candidates or the near misses.
+    """
+    namespace = "" if ask.names["namespace"] == NO_NAMESPACE else ask.names["namespace"]
+    name, kind, cluster = ask.names["name"], ask.query[p.KIND], ask.query[p.CLUSTER]
+    try:
+        try:
+            return ask.snapshot.find(namespace, name, kind, cluster)
+        except UnknownService as unknown:
+            if unknown.candidates:
+                raise
+            return ask.snapshot.find(
+                namespace, name, kind, cluster, include_stale=True, include_quarantined=True
+            )
+    except UnknownService as unknown:
+        raise _unknown(
+            ask.snapshot, ServiceKey(cluster, namespace, name, kind or Kind.SERVICE), unknown
+        ) from None
+
+
+def _unknown(snapshot: Snapshot, wanted: ServiceKey, unknown: UnknownService) -> Problem:
+    detail = f"no service {cut(str(wanted), _LONGEST)} is known"
+    if unknown.candidates:
+        detail += f"; of that name there is {', '.join(unknown.candidates)}: say which with kind="
+        return Problem(HTTPStatus.NOT_FOUND, detail, members={"candidates": list(unknown.candidates)})
+    similar = near(wanted, snapshot) if len(wanted.name) <= _LONGEST else []
+    if similar:
+        detail += f"; did you mean {' or '.join(similar)}?"
+    return Problem(HTTPStatus.NOT_FOUND, detail, members={"near_misses": similar})

@@ -1,0 +1,61 @@
+"""All routes in one table. The application, the reference pages and the tests read it; nothing is served that is not here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from servicegraph_api import dependencies, lists, probes
+from servicegraph_api import parameters as p
+from servicegraph_api.answers import from_snapshot
+from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
+
+if TYPE_CHECKING:
+    from servicegraph_api.answers import Handler, Tell
+    from servicegraph_api.query import Parameter
+
+READ = "read"
+"""The scope of everything that only looks at the graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path."""
+
+    method: str
+    path: str
+    handler: Handler
+    says: str
+    """What it answers, in a sentence."""
+    scope: str | None = None
+    """What a key must allow; None needs no key."""
+    parameters: tuple[Parameter[Any], ...] = ()
+    formats: tuple[Format, ...] = (JSON,)
+
+
+def _graph(
+    path: str,
+    tell: Tell,
+    says: str,
+    parameters: tuple[Parameter[Any], ...],
+    formats: tuple[Format, ...] = (JSON,),
+) -> Route:
+    """A route that is answered from the snapshot."""
+    handler = from_snapshot(tell, parameters, formats)
+    return Route("GET", f"/api/v1{path}", handler, says, READ, parameters, formats)
+
+
+_SERVICE = "/services/{namespace}/{name}"
+
+ROUTES: tuple[Route, ...] = (
+    _graph("/services", lists.services, "Lists the services of the graph.",
+           (p.NAMESPACE, p.SEARCH, p.KIND, p.TEAM, *p.SHOWN, *p.PAGE)),
+    _graph(_SERVICE, lists.service, "One service.", (p.KIND, p.CLUSTER)),
+    _graph(f"{_SERVICE}/dependencies", dependencies.dependencies,
+           "What the service depends on, or who depends on it, within some hops.",
+           (p.DIRECTION, p.DEPTH, p.KIND, p.CLUSTER, *p.EDGE_FILTER, p.FORMAT), (JSON, MERMAID, DOT)),
+    _graph("/edges", lists.edges, "Lists the edges of the graph.", (p.NAMESPACE, *p.EDGE_FILTER, *p.PAGE)),
+    Route("GET", "/healthz", probes.alive, "Whether the process lives."),
+    Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),
+    Route("GET", "/metrics", probes.measured, "The metrics, for Prometheus."),
+)  # fmt: skip
