@@ -1,0 +1,66 @@
+"""Waiting grows, is capped, and starts over after a success."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servicegraph.reconcile.backoff import Backoff
+from servicegraph.reconcile.retries import Retries
+
+
+@given(st.floats(0.01, 10), st.floats(1, 1000), st.integers(1, 200))
+def test_every_wait_lies_within_a_fifth_of_the_doubled_and_capped_one(
+    first: float, factor: float, attempts: int
+) -> None:
+    backoff = Backoff(first, cap := first * factor)
+    for attempt in range(attempts):
+        wanted = min(first * 2.0 ** min(attempt, 64), cap)
+        assert 0.8 * wanted <= backoff.next() <= 1.2 * wanted
+
+
+def test_after_a_success_the_first_wait_comes_again() -> None:
+    backoff = Backoff(1, 1000)
+    for _ in range(8):
+        backoff.next()
+    backoff.reset()
+    assert backoff.next() <= 1.2
+
+
+async def test_a_refused_object_is_fetched_again_and_a_stored_one_is_not() -> None:
+    fetched: asyncio.Queue[str] = asyncio.Queue()
+    retries = Retries(fetched.put, first=0.001)
+    retries.later("stays bad")
+    retries.later("gets well")
+    retries.forget("gets well")
+    assert await fetched.get() == "stays bad"
+    assert fetched.empty()
+
+
+async def test_a_retry_may_ask_for_the_next_one() -> None:
+    attempts = 0
+    third = asyncio.Event()
+
+    async def refused_again(uid: str) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 3:
+            third.set()
+        else:
+            retries.later(uid)
+
+    retries = Retries(refused_again, first=0.001)
+    retries.later("bad")
+    await third.wait()
+    assert attempts == 3
+
+
+async def test_nothing_is_fetched_after_the_stop() -> None:
+    fetched: asyncio.Queue[str] = asyncio.Queue()
+    retries = Retries(fetched.put, first=0.001)
+    retries.later("bad")
+    retries.stop()
+    await asyncio.wait({asyncio.create_task(fetched.get())}, timeout=0.02)
+    assert fetched.empty()
