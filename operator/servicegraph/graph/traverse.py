@@ -1,8 +1,8 @@
 """What a service depends on and who depends on it: breadth-first walks over a snapshot.
 
 A walk goes level by level and marks what it has reached, so circles cost nothing: each edge is looked at once a direction, and
-once more when the edges among the answer are collected. The answer is positions; turning them into JSON or a picture is the
-caller's. Quarantined edges are shown on request but never walked: `unknown` would otherwise join everything with everything.
+once more when the edges among the answer are collected. The answer is positions; JSON and pictures are the caller's. Quarantined
+edges are shown on request but never walked: `unknown` would otherwise join everything with everything.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from servicegraph.errors import BadInput
 from servicegraph.graph.filters import EdgeFilter
+from servicegraph.graph.frontier import FAR, Walk, few_slots, slots_of
 from servicegraph.model.vocabulary import Flag
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 50
 MAX_NODES = 5_000
 MAX_EDGES = 25_000
-
-_FAR = np.uint8(255)
-"""The distance of what is not reached."""
 
 
 class Direction(StrEnum):
@@ -89,62 +87,66 @@ def subgraph(
         dead_ends = passes & ((snapshot.edges.flags & np.uint8(Flag.QUARANTINED)) != 0)
         walked = passes & ~dead_ends
     walks = [_walk(way, root, depth, walked, dead_ends, max_nodes) for way in ways]
-    distance = walks[0][0]
-    for other, _ in walks[1:]:
-        distance = np.minimum(distance, other)
+    distance = walks[0].distance
+    for other in walks[1:]:
+        distance = np.minimum(distance, other.distance)
 
-    nodes = np.flatnonzero(distance != _FAR)
+    nodes = np.flatnonzero(distance != FAR)
     nodes = nodes[np.argsort(distance[nodes], kind="stable")]
     truncated = len(nodes) > max_nodes
-    distance[nodes[max_nodes:]] = _FAR
+    distance[nodes[max_nodes:]] = FAR
     nodes = nodes[:max_nodes]
 
-    slots = _slots(snapshot.outgoing, np.sort(nodes))  # a slot going out is the position of its edge
-    edges = slots[passes[slots] & (distance[snapshot.edges.target[slots]] != _FAR)]
+    edges, looked_at = _edges_among(snapshot, nodes, distance, passes)
     if len(edges) > max_edges:
         truncated = True
-        farther_end = np.maximum(
-            distance[snapshot.edges.source[edges]], distance[snapshot.edges.target[edges]]
-        )
+        sources, targets = snapshot.edges.source[edges], snapshot.edges.target[edges]
+        farther_end = np.maximum(distance[sources], distance[targets])
         edges = np.sort(edges[np.argsort(farther_end, kind="stable")[:max_edges]])
     return Subgraph(
-        root, direction, depth, nodes.astype(np.int32), distance[nodes], edges.astype(np.int32), truncated,
-        len(slots) + sum(scanned for _, scanned in walks),
-    )  # fmt: skip
+        root=root,
+        direction=direction,
+        depth=depth,
+        nodes=nodes.astype(np.int32),
+        distance=distance[nodes],
+        edges=edges.astype(np.int32),
+        truncated=truncated,
+        scanned=looked_at + sum(walk.scanned for walk in walks),
+    )
 
 
 def _walk(
     way: Adjacency, root: int, depth: int, walked: Mask, dead_ends: Mask | None, max_nodes: int
-) -> tuple[npt.NDArray[np.uint8], int]:
-    """The distances in one direction, and how many edges were looked at; it ends with the level that passes `max_nodes`."""
-    distance = np.full(len(way.start) - 1, _FAR, np.uint8)
-    distance[root] = 0
-    level = np.array([root])
-    scanned = 0
+) -> Walk:
+    """One direction; it ends with the level that passes `max_nodes`. What only a dead end leads to is reached, not walked."""
+    walk = Walk(way, walked)
+    walk.distance[root] = 0
+    level = [root]
     leaves: list[tuple[int, Positions]] = []
     reached = 1
     for hops in range(1, depth + 1):
-        slots = _slots(way, level)
-        scanned += len(slots)
-        edges, far = way.edge[slots], way.far[slots]
         if dead_ends is not None:
-            leaves.append((hops, far[dead_ends[edges]]))
-        far = far[walked[edges]]
-        level = np.unique(far[distance[far] == _FAR])
-        if not len(level):
-            break
-        distance[level] = hops
+            slots = slots_of(way, np.asarray(level))
+            leaves.append((hops, way.far[slots[dead_ends[way.edge[slots]]]]))
+        level = walk.step(level, hops)
         reached += len(level)
-        if reached > max_nodes:
+        if not level or reached > max_nodes:
             break
     for hops, ends in leaves:
-        distance[ends] = np.minimum(distance[ends], hops)
-    return distance, scanned
+        walk.distance[ends] = np.minimum(walk.distance[ends], hops)
+    return walk
 
 
-def _slots(way: Adjacency, nodes: Positions) -> Positions:
-    """The slots of all these nodes, node after node."""
-    starts = way.start[nodes]
-    counts = way.start[nodes + 1] - starts
-    ends = np.cumsum(counts)
-    return np.repeat(starts - ends + counts, counts) + np.arange(ends[-1] if len(ends) else 0)
+def _edges_among(
+    snapshot: Snapshot, nodes: Positions, distance: npt.NDArray[np.uint8], passes: Mask
+) -> tuple[Positions, int]:
+    """The passing edges whose both ends are in `nodes`, ascending, and how many edges were looked at."""
+    way = snapshot.outgoing  # here a slot is the position of its edge
+    ordered = np.sort(nodes)
+    slots = few_slots(way, ordered.tolist())
+    if slots is None:
+        among = slots_of(way, ordered)
+        return among[passes[among] & (distance[way.far[among]] != FAR)], len(among)
+    passing, far, reached = passes.data, way.far.data, distance.data
+    kept = [slot for slot in slots if passing[slot] and reached[far[slot]] != FAR]
+    return np.array(kept, np.int32), len(slots)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicegraph.errors import BadInput
+from servicegraph.graph import frontier
 from servicegraph.graph.filters import EdgeFilter
 from servicegraph.graph.traverse import Direction, Subgraph, subgraph
 from servicegraph.model.vocabulary import Mode, Requirement
@@ -39,13 +40,18 @@ def distances(found: Subgraph) -> dict[int, int]:
     return dict(zip(found.nodes.tolist(), found.distance.tolist(), strict=True))
 
 
+@pytest.mark.parametrize("few", [0, 2, 48])
 @given(st.lists(graphs.facts(), max_size=50), directions, st.integers(1, 50), graphs.wishes)
 def test_a_walk_finds_what_the_reference_finds(
-    facts: list[Fact], direction: Direction, depth: int, wish: Wish
+    few: int, facts: list[Fact], direction: Direction, depth: int, wish: Wish
 ) -> None:
     snapshot = graphs.snapshot(facts)
     nodes, edges = within(merged(facts, graphs.GROUPS), 0, direction.value, depth, wish)
-    found = subgraph(snapshot, 0, direction, depth, as_filter(wish))
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # up to `few` nodes are walked by a plain loop, more by arrays
+        patch.setattr(frontier, "_FEW_NODES", few)
+        found = subgraph(snapshot, 0, direction, depth, as_filter(wish))
     assert distances(found) == nodes
     assert set(pairs(snapshot, found)) == edges
     assert not found.truncated
