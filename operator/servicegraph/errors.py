@@ -71,11 +71,22 @@ class SchemaMissing(StoreUnavailable):
     reason = "SchemaMissing"
 
 
+class Deposed(ServicegraphError):
+    """Another process leads by now; this one must not write."""
+
+    reason = "Deposed"
+
+
 class KubernetesUnavailable(ServicegraphError):
     """The Kubernetes API cannot be reached or cannot serve now."""
 
     retry = Retry.LATER
     reason = "KubernetesUnavailable"
+
+    def __init__(self, message: str | None = None, retry_after: float | None = None) -> None:
+        """Take the sentence, and the seconds to wait where the server named them."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class KubernetesConflict(ServicegraphError):

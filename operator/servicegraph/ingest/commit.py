@@ -1,0 +1,152 @@
+"""THE transaction: the one way by which the graph changes, and what makes a graph version.
+
+Called by `reconcile.run` with what objects say; polls of telemetry and records of the API will come this way too. It decides
+nothing about meaning: `ingest.decide` says what a batch means for the stored objects, `store.facts` finds and writes what
+differs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from servicegraph import metrics
+from servicegraph.ingest.batch import Committed
+from servicegraph.ingest.decide import UNDECLARED, decide, moved, problem
+from servicegraph.ingest.rows import named_protocols, named_services, observation_rows, statement_rows
+from servicegraph.model.observation import DECLARED_PROVIDER
+from servicegraph.store import objects, write
+from servicegraph.store.engine import transaction
+from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import asyncpg
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from servicegraph.clock import Clock
+    from servicegraph.ingest.batch import Batch
+    from servicegraph.ingest.decide import Decision
+    from servicegraph.model.observation import DeclaredObject, StalledObject
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Written = Counter[tuple[str, str]]
+
+
+class GraphWriter:
+    """Commits batches to Postgres, each as one transaction and at most one graph version.
+
+    Args:
+        engine: the pool of connections.
+        clock: gives the time of first sight and of the commit.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def commit(self, batch: Batch, *, epoch: int | None = None) -> Committed:
+        """Store what `batch` says, all or nothing; the same batch again writes no row and makes no version.
+
+        1. wait for the writers' lock, and check `epoch` if one is given;
+        2. read the objects concerned and decide which are new, which moved, which are gone;
+        3. write objects that come or go, then what differs in statements and observations, and log each difference (`changes`);
+        4. where facts differ: forget services that nothing names any more;
+        5. write the generation, stored version and problem of objects that moved: these alone make no version;
+        6. last, where facts differ: the new version, and one NOTIFY.
+
+        Raises:
+            StoreUnavailable: Postgres is away; if it went away at the very end, the batch may be stored. Repeating it is safe.
+            StoreConflict: repeat it now.
+            StoreRefused: Postgres refuses a value of some object of the batch.
+            Deposed: another process leads by now.
+        """
+        written: Written = Counter()
+        async with transaction(self._engine) as conn:
+            committed = await self._store(conn, batch, epoch, written)
+        for (table, operation), rows in written.items():
+            metrics.rows_written.labels(table, operation).inc(rows)
+        return committed
+
+    async def _store(self, conn: Connection, batch: Batch, epoch: int | None, written: Written) -> Committed:
+        version = await write.begin(conn, epoch)
+        now = self._clock.now()
+        decision = decide(batch, await _known(conn, batch))
+        ids = await _write_objects(conn, decision, version + 1, written)
+        changed, loose = await _write_facts(conn, decision, ids, version + 1, now, written)
+        if changed:
+            written["services", "delete"] += await write.forget_services(conn, loose)
+            version += 1
+        stored = await _settle(conn, decision, version, written)
+        if changed:
+            await write.publish(conn, version, now)
+        return Committed(version, changed, stored)
+
+
+async def _known(conn: Connection, batch: Batch) -> list[objects.StoredObject]:
+    """Step 2, the reading: stored objects that share a uid or a name with the batch."""
+    living: list[DeclaredObject | StalledObject] = [*batch.objects, *batch.stalled]
+    return await objects.known(
+        conn,
+        {one.uid for one in (*living, *batch.removed)},
+        {(one.namespace, one.name) for one in living},
+    )
+
+
+async def _write_objects(
+    conn: Connection, decision: Decision, version: int, written: Written
+) -> dict[str, int]:
+    """Step 3, objects: the gone leave their names to the new ones; returns the ids of all that are to say something, by uid."""
+    await objects.delete(conn, [one.id for one, _ in decision.gone])
+    made = await objects.insert(conn, [(said, problem(said)) for said in decision.new], version)
+    written["objects", "delete"] += len(decision.gone)
+    written["objects", "insert"] += len(made)
+    return made | {before.uid: before.id for before, _ in decision.seen}
+
+
+async def _write_facts(
+    conn: Connection, decision: Decision, ids: dict[str, int], version: int, now: datetime, written: Written
+) -> tuple[bool, frozenset[int]]:
+    """Step 3, facts: whether anything differed, and the services that lost a fact."""
+    living = decision.declared
+    scope = [Scope(ids[one.uid], f"{one.namespace}/{one.name}", UNDECLARED) for one in living]
+    scope += [Scope(one.id, f"{one.namespace}/{one.name}", reason) for one, reason in decision.gone]
+    if not scope:
+        return False, frozenset()
+    provider = await write.provider_id(conn, DECLARED_PROVIDER)
+    services, new_services = await write.service_ids(conn, named_services(living))
+    protocols, new_protocols = await write.protocol_ids(conn, named_protocols(living))
+    written["services", "insert"] += new_services
+    written["protocols", "insert"] += new_protocols
+    stamp = Stamp(version, now, provider, DECLARED_PROVIDER)
+    outcomes = {
+        "statements": await STATEMENTS.restate(
+            conn, statement_rows(living, provider, ids, services), scope, stamp
+        ),
+        "observations": await OBSERVATIONS.restate(
+            conn, observation_rows(living, provider, ids, services, protocols, now), scope, stamp
+        ),
+    }
+    for table, outcome in outcomes.items():
+        written[table, "insert"] += outcome.added
+        written[table, "update"] += outcome.changed
+        written[table, "delete"] += outcome.removed
+    return any(one.differs for one in outcomes.values()), frozenset().union(
+        *(one.loose for one in outcomes.values())
+    )
+
+
+async def _settle(conn: Connection, decision: Decision, version: int, written: Written) -> dict[str, int]:
+    """Step 5: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
+    rows = [(before, moved(before, said, version)) for before, said in decision.seen]
+    differing = [after for before, after in rows if after != before]
+    await objects.update(conn, differing)
+    written["objects", "update"] += len(differing)
+    stored = {one.uid: version for one in decision.declared}
+    stored |= {
+        after.uid: after.stored_version
+        for _, after in rows
+        if after.problem is None and after.stored_version is not None
+    }
+    return stored

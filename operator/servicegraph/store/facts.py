@@ -1,0 +1,185 @@
+"""The tables of facts, statements and observations: replacing what objects said by what they say now, as sets.
+
+An object states all of its facts anew each time. They are staged (COPY into a temporary table of the same shape) and compared
+with what is stored by anti-joins, so that only rows that differ are written: the same facts again write nothing. Each row that
+was added, changed or removed is appended to `changes`. Called by `ingest.commit`, in its transaction and under its lock; the
+SQL stands in `store.restating`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from servicegraph.store import restating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One object whose facts are restated; one that is gone states none."""
+
+    object: int
+    name: str
+    """`namespace/name`, for the log of changes."""
+    reason: str
+    """Why a fact that it no longer states goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every row of one transaction's log shares."""
+
+    version: int
+    at: datetime
+    provider: int
+    provider_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What restating facts has written."""
+
+    added: int
+    changed: int
+    removed: int
+    loose: frozenset[int]
+    """Services that lost a fact: perhaps nothing names them any more."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One table of facts; one fact is identified by provider, object and `key`."""
+
+    table: str
+    subject: str
+    """What the log of changes calls it: node or edge."""
+    key: str
+    source: str
+    target: str | None
+    """Columns of the services at its ends; a statement has one end."""
+    compared: tuple[str, ...]
+    """Columns in which a fact may differ; if one does, there is a new graph version."""
+    kept: tuple[str, ...] = ()
+    """Columns written when a fact is new, and kept from then on."""
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns to stage, in order."""
+        return tuple(dict.fromkeys(("provider", "object", self.key, *self.compared, *self.kept)))
+
+    @property
+    def staging(self) -> str:
+        """The temporary table of the same shape, one a connection, empty outside of transactions."""
+        return f"incoming_{self.table}"
+
+    async def restate(
+        self, conn: Connection, rows: Iterable[tuple[Any, ...]], scope: Sequence[Scope], stamp: Stamp
+    ) -> Outcome:
+        """Make `rows` all that the objects of `scope` say, writing only what differs.
+
+        Args:
+            conn: inside a transaction.
+            rows: in the order of `columns`, of objects of `scope` alone.
+            scope: every object whose facts are restated.
+            stamp: for the log of changes.
+
+        Raises:
+            asyncpg.PostgresError: a value is refused, or two facts of one object have the same key.
+        """
+        await self._stage(conn, rows)
+        values = (
+            [one.object for one in scope],
+            [one.name for one in scope],
+            [one.reason for one in scope],
+            stamp.version,
+            stamp.at,
+            stamp.provider,
+            stamp.provider_name,
+            self.subject,
+        )
+        removed = await conn.fetch(restating.REMOVE.format_map(self._names), *values)
+        changed = await conn.fetch(restating.CHANGE.format_map(self._names), *values)
+        added = await conn.execute(restating.ADD.format_map(self._names), *values)
+        loose = {end for row in (*removed, *changed) for end in row if end is not None}
+        return Outcome(int(added.rsplit(" ", 1)[1]), len(changed), len(removed), frozenset(loose))
+
+    async def _stage(self, conn: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+        if await conn.fetchval("SELECT to_regclass('pg_temp.' || $1::text) IS NULL", self.staging):
+            await conn.execute(restating.STAGING.format_map(self._names))
+        await conn.copy_records_to_table(self.staging, records=rows, columns=self.columns)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Names of tables and columns for the SQL: constants of this module, never input."""
+
+        def listed(form: str, columns: tuple[str, ...]) -> str:
+            return ", ".join(form.format(column) for column in columns)
+
+        return {
+            "scope": restating.SCOPE,
+            "log": restating.LOG,
+            "facts": self.table,
+            "staging": self.staging,
+            "key": self.key,
+            "source": self.source,
+            "old_target": f"o.{self.target}" if self.target else "NULL::integer",
+            "new_target": f"d.{self.target}" if self.target else "NULL::integer",
+            "surrogates": listed(
+                "'{}'", ("provider", "object", self.source, *([self.target] if self.target else []))
+            ),
+            "columns": listed("{}", self.columns),
+            "staged": listed("i.{}", self.columns),
+            "assignments": listed("{0} = d.{0}", self.compared),
+            "stored": listed("o.{}", self.compared),
+            "said": listed("i.{}", self.compared),
+            "compared": listed("'{}'", self.compared),
+        }
+
+
+STATEMENTS = Facts(
+    "statements",
+    subject="node",
+    key="service",
+    source="service",
+    target=None,
+    compared=("technology", "team", "criticality", "target", "labels"),
+)
+
+OBSERVATIONS = Facts(
+    "observations",
+    subject="edge",
+    key="raw_key",
+    source="source",
+    target="target",
+    compared=(
+        "source",
+        "target",
+        "evidence",
+        "protocol",
+        "mode",
+        "requirement",
+        "confirmed",
+        "stale",
+        "quarantined",
+        "alertable",
+        "accepted",
+        "raw",
+        "details",
+        "rules",
+    ),
+    kept=("first_seen",),
+)

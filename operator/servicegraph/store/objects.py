@@ -1,0 +1,120 @@
+"""The table of declared objects: which generation of each is stored, and under which graph version.
+
+Read at the start by the resync and the write-back, so that a restart over unchanged objects writes nothing; written by
+`ingest.commit` inside its transaction. What to write is decided in `ingest.decide`, not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from servicegraph.store.engine import transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    import asyncpg
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from servicegraph.model.observation import DeclaredObject, StalledObject
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One declared object as it is stored."""
+
+    id: int
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    created_at: datetime
+    stored_version: int | None
+    """The version current once the last good generation was stored; None if there was none."""
+    problem: str | None
+    """`Reason: message` when `generation` is not accepted."""
+
+
+async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
+    """All stored objects by uid.
+
+    Raises:
+        StoreUnavailable: Postgres cannot be reached or has no tables.
+    """
+    async with transaction(engine, read_only=True) as conn:
+        rows = await conn.fetch(
+            "SELECT id, uid, namespace, name, generation, created_at, stored_version, problem FROM objects"
+        )
+    return {row["uid"]: StoredObject(**row) for row in rows}
+
+
+async def known(
+    conn: Connection, uids: Collection[str], names: Collection[tuple[str, str]]
+) -> list[StoredObject]:
+    """The stored objects that have one of `uids`, or one of `names` (namespace, name)."""
+    rows = await conn.fetch(
+        """
+        SELECT id, uid, namespace, name, generation, created_at, stored_version, problem
+        FROM objects WHERE uid = ANY($1::text[])
+        UNION
+        SELECT o.id, o.uid, o.namespace, o.name, o.generation, o.created_at, o.stored_version, o.problem
+        FROM objects o JOIN unnest($2::text[], $3::text[]) AS wanted (namespace, name) USING (namespace, name)
+        """,
+        list(uids),
+        [namespace for namespace, _ in names],
+        [name for _, name in names],
+    )
+    return [StoredObject(**row) for row in rows]
+
+
+async def insert(
+    conn: Connection, new: Sequence[tuple[DeclaredObject | StalledObject, str | None]], version: int
+) -> dict[str, int]:
+    """Store objects seen for the first time, each with its problem if it has one; returns their ids by uid.
+
+    `version` is the one that holds what the good ones say.
+    """
+    if not new:
+        return {}
+    rows = await conn.fetch(
+        """
+        INSERT INTO objects (uid, namespace, name, generation, created_at, stored_version, problem)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::text[])
+        RETURNING id, uid
+        """,
+        [one.uid for one, _ in new],
+        [one.namespace for one, _ in new],
+        [one.name for one, _ in new],
+        [one.generation for one, _ in new],
+        [one.created_at for one, _ in new],
+        [version if problem is None else None for _, problem in new],
+        [problem for _, problem in new],
+    )
+    return {row["uid"]: row["id"] for row in rows}
+
+
+async def update(conn: Connection, seen: Sequence[StoredObject]) -> None:
+    """Write generation, stored version and problem of objects where they moved."""
+    if not seen:
+        return
+    await conn.execute(
+        """
+        UPDATE objects o SET generation = n.generation, stored_version = n.stored_version, problem = n.problem
+        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[]) AS n (id, generation, stored_version, problem)
+        WHERE o.id = n.id
+        """,
+        [one.id for one in seen],
+        [one.generation for one in seen],
+        [one.stored_version for one in seen],
+        [one.problem for one in seen],
+    )
+
+
+async def delete(conn: Connection, ids: Sequence[int]) -> None:
+    """Forget objects; what they said is removed by `store.facts`."""
+    if ids:
+        await conn.execute("DELETE FROM objects WHERE id = ANY($1::int[])", ids)
