@@ -1,8 +1,8 @@
 """What a service depends on and who depends on it: breadth-first walks over a snapshot.
 
 A walk goes level by level and marks what it has reached, so circles cost nothing: each edge is looked at once a direction, and
-once more when the edges among the answer are collected. The answer is positions; JSON and pictures are the caller's. Quarantined
-edges are shown on request but never walked: `unknown` would otherwise join everything with everything.
+once more when the edges among the answer are collected. The answer is positions; JSON and pictures are the caller's.
+Quarantined edges are shown on request but never walked: `unknown` would otherwise join everything with everything.
 """
 
 from __future__ import annotations

@@ -1,0 +1,40 @@
+"""What a check has found out about one object, in the words of a condition.
+
+A finding is a value: `writeback` turns it into a condition of the object's status; HTTP and the command line print it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_MESSAGE = 1_000
+"""Characters of a message at most; a condition takes more, a person does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement about one object."""
+
+    type: str
+    """The condition's type, as `Resolved`."""
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    """CamelCase, from a closed list of the check."""
+    message: str
+    """What holds, and what to do about it; at most `MAX_MESSAGE` characters."""
+    count: int = 0
+    """How many of the object's dependencies the finding is about."""
+
+
+def listed(parts: list[str], room: int) -> str:
+    """The parts joined by `; ` as far as they fit into `room` characters, and how many more there are."""
+    text = ""
+    for at, part in enumerate(parts):
+        rest = f"; and {len(parts) - at} more" if at else ""
+        longer = f"{text}; {part}" if at else part
+        still_needed = len(f"; and {len(parts) - at - 1} more") if at + 1 < len(parts) else 0
+        if len(longer) + still_needed > room:
+            return text + rest if text else part[: room - 1] + "…"
+        text = longer
+    return text

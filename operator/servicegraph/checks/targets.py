@@ -1,0 +1,54 @@
+"""Whether everything that an object depends on is known: the condition `Resolved`.
+
+Only targets of kind Service can be unknown: nobody declares a datastore, a queue or somebody else's API before using it.
+`writeback` calls this for each object; a submitted manifest or record is judged by the same words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from servicegraph.checks.finding import MAX_MESSAGE, Finding, listed
+from servicegraph.model.ids import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from servicegraph.checks.near import KnownServices
+    from servicegraph.model.ids import ServiceKey
+
+RESOLVED = "Resolved"
+
+
+def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Finding:
+    """Judge the targets of one object; `count` of the finding is how many are unknown."""
+    unknown = [
+        target for target in dict.fromkeys(targets) if target.kind == Kind.SERVICE and target not in known
+    ]
+    if not unknown:
+        return Finding(RESOLVED, "True", "AllTargetsKnown", _all_known(len(targets)))
+    subject = "1 target is" if len(unknown) == 1 else f"{len(unknown)} targets are"
+    message = f"{subject} neither declared nor observed: "
+    names: list[str] = []
+    length = 0
+    for target in unknown:
+        # What will not fit anyway is not searched for: an object may name hundreds of services that come later.
+        names.append(str(target) + (_suggestion(known.near(target)) if length < MAX_MESSAGE else ""))
+        length += len(names[-1])
+    message += listed(names, MAX_MESSAGE - len(message))
+    return Finding(RESOLVED, "False", "UnknownTargets", message, len(unknown))
+
+
+def _all_known(number: int) -> str:
+    """The good news in words."""
+    if number == 0:
+        return "no dependency is declared"
+    return "the target is known" if number == 1 else f"all {number} targets are known"
+
+
+def _suggestion(candidates: tuple[str, ...]) -> str:
+    """The question that helps."""
+    if not candidates:
+        return ""
+    *others, last = candidates
+    return f" (did you mean {', '.join(others) + ' or ' if others else ''}{last}?)"
