@@ -1,4 +1,6 @@
-"""The Kubernetes control plane of a test run: real etcd and kube-apiserver as child processes, CRDs and roles applied."""
+"""The Kubernetes control plane of a test run: real etcd and kube-apiserver as child processes, CRDs and roles
+applied.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,13 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from servicegraph.local import ports
 from servicegraph.local.cluster import Cluster, Ports
 from servicegraph.local.controlplane import binaries
 from servicegraph.local.process import Process
+from servicegraph.local.progress import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +29,7 @@ def serve(settings: LocalSettings, folder: Path, *, install: bool = True) -> Ite
     cluster = Cluster(
         folder,
         folder / "logs",
-        binaries.locate(settings),
+        binaries.locate(settings, Shown(Console(stderr=True))),
         Ports(*ports.free_set(3)),
         admin_token=secrets.token_hex(16),
         operator_token=secrets.token_hex(16),

@@ -1,1 +1,3 @@
-"""Real Postgres and a real Kubernetes control plane as child processes: for `servicegraph local`, tests and benchmarks."""
+"""Real Postgres and a real Kubernetes control plane as child processes: for `servicegraph local`, tests and
+benchmarks.
+"""

@@ -11,14 +11,14 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from servicegraph import bundle
 from servicegraph.local import certificates
 from servicegraph.local.kubectl import Kubectl
+from servicegraph.local.place import write
+from servicegraph.local.probe import answers
 from servicegraph.local.process import Command
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 OPERATOR_NAMESPACE = "servicegraph-system"
 _OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:servicegraph"
 _OPERATOR_GROUPS = f"system:serviceaccounts,system:serviceaccounts:{OPERATOR_NAMESPACE}"
-_PROBE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +88,15 @@ class Cluster:
         if not self._key("sa.key").exists():
             authority, certificate, key = certificates.server_certificate()
             for name, content in (("ca.crt", authority), ("tls.crt", certificate), ("tls.key", key)):
-                _write(self._key(name), content)
-            _write(self._key("sa.key"), certificates.signing_key())
+                write(self._key(name), content)
+            write(self._key("sa.key"), certificates.signing_key())
         tokens = [
             f'{self.admin_token},admin,admin,"system:masters"',
             f'{self.operator_token},{_OPERATOR},{_OPERATOR},"{_OPERATOR_GROUPS}"',
         ]
-        _write(self._key("tokens.csv"), "".join(f"{line}\n" for line in tokens).encode())
-        _write(self.kubeconfig, self._kubeconfig("admin", self.admin_token, "default"))
-        _write(
+        write(self._key("tokens.csv"), "".join(f"{line}\n" for line in tokens).encode())
+        write(self.kubeconfig, self._kubeconfig("admin", self.admin_token, "default"))
+        write(
             self.operator_kubeconfig,
             self._kubeconfig("servicegraph", self.operator_token, OPERATOR_NAMESPACE),
         )
@@ -141,12 +140,12 @@ class Cluster:
 
     def etcd_is_ready(self) -> bool:
         """Whether etcd serves."""
-        return _answers(f"http://127.0.0.1:{self.ports.etcd}/health")
+        return answers(f"http://127.0.0.1:{self.ports.etcd}/health")
 
     def is_ready(self) -> bool:
         """Whether the API server says that it is ready."""
         trust = ssl.create_default_context(cafile=str(self._key("ca.crt")))
-        return _answers(f"{self.url}/readyz", self.admin_token, trust)
+        return answers(f"{self.url}/readyz", self.admin_token, trust)
 
     def install(self) -> None:
         """Apply the shipped CRDs and roles, and wait until the CRDs are served.
@@ -176,25 +175,3 @@ class Cluster:
             "current-context": name,
         }
         return json.dumps(content, indent=2).encode()
-
-
-def _answers(url: str, token: str = "", trust: ssl.SSLContext | None = None) -> bool:
-    """Whether a GET of `url` is answered with 200; proxies are not asked."""
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - loopback
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
-    )
-    try:
-        with opener.open(request, timeout=_PROBE_SECONDS) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(content)
-    fresh.rename(path)

@@ -43,6 +43,7 @@ class Command:
         folder: where it runs; one that `user` can enter.
         stop: signal that asks it to end.
         grace: seconds that it may take to end before it is killed.
+        inherits: descriptors that it holds as long as it lives, locks for instance.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Command:
     folder: Path = Path("/")
     stop: signal.Signals = signal.SIGTERM
     grace: float = 5
+    inherits: tuple[int, ...] = ()
 
 
 class Process:
@@ -81,7 +83,7 @@ class Process:
                     stderr=log,
                     cwd=command.folder,
                     env=command.environment,
-                    pass_fds=(held, reported),
+                    pass_fds=(held, reported, *command.inherits),
                     start_new_session=True,
                 )
         except BaseException:

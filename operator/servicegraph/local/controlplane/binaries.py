@@ -1,24 +1,33 @@
 """Where etcd and kube-apiserver come from.
 
 In this order: the folder that `KUBEBUILDER_ASSETS` names (the field's usual way to point at them), this
-user's cache, the official archive, a build from the Go modules pinned beside this file.
+user's cache, the official archive, a build from the Go modules pinned beside this file. One process of a user
+fetches or builds at a time; others wait for it, and find the result in the cache.
 """
 
 from __future__ import annotations
 
+import contextlib
+import platform
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicegraph.errors import PartFailed
+from servicegraph.local.controlplane import archive, build
+from servicegraph.local.lock import opened, take
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from servicegraph.local.progress import Progress
     from servicegraph.settings import LocalSettings
 
-ETCD_VERSION = "v3.7.0"
-KUBERNETES_VERSION = "v1.37.2"
-_CACHED = f"{KUBERNETES_VERSION}-etcd-{ETCD_VERSION}"
+PROGRAMS = ("etcd", "kube-apiserver")
+_BUILT = f"{build.KUBERNETES}-etcd-{build.ETCD}"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_LONGEST_BUILD_SECONDS = 3 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +38,80 @@ class Binaries:
     kube_apiserver: Path
 
 
-def locate(settings: LocalSettings) -> Binaries:
+def locate(settings: LocalSettings, progress: Progress) -> Binaries:
     """The programs, fetched or built when this machine has none.
 
     Raises:
         PartFailed: they cannot be had; the message says what to do.
     """
     if settings.kubebuilder_assets:
+        if missing := [name for name in PROGRAMS if not (settings.kubebuilder_assets / name).is_file()]:
+            raise PartFailed(
+                f"KUBEBUILDER_ASSETS={settings.kubebuilder_assets} has no {' and no '.join(missing)}"
+            )
         return _in(settings.kubebuilder_assets)
-    return _in(settings.cache / "control-plane" / _CACHED)
+    home = settings.cache / "control-plane"
+    if (found := _cached(home)) is None:
+        with _one_at_a_time(home, progress):
+            found = _cached(home) or _fetch(settings, home, progress) or _build(home, progress)
+    return found
 
 
 def _in(folder: Path) -> Binaries:
-    found = Binaries(folder / "etcd", folder / "kube-apiserver")
-    for program in (found.etcd, found.kube_apiserver):
-        if not program.is_file():
-            raise PartFailed(f"{program} is missing")
-    return found
+    return Binaries(*(folder / name for name in PROGRAMS))
+
+
+def _cached(home: Path) -> Binaries | None:
+    """What an earlier run has put into the cache; a folder there is complete, because it came there by renaming."""
+    for folder in (home / _BUILT, home / f"envtest-{archive.VERSION}"):
+        if all((folder / name).is_file() for name in PROGRAMS):
+            return _in(folder)
+    return None
+
+
+def _fetch(settings: LocalSettings, home: Path, progress: Progress) -> Binaries | None:
+    """The official archive's programs, or None when it cannot be had or must not be used."""
+    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    if settings.envtest_index_url == "none":
+        return None
+    progress.step("Looking for the official control-plane archive")
+    with _new_folder(home / f"envtest-{archive.VERSION}") as folder:
+        try:
+            archive.fetch(settings.envtest_index_url, f"linux-{architecture}", PROGRAMS, folder, progress)
+        except archive.Unusable as reason:
+            progress.note(f"The official archive is not used: {reason}")
+            return None
+    return _cached(home)
+
+
+def _build(home: Path, progress: Progress) -> Binaries:
+    with _new_folder(home / _BUILT) as folder:
+        build.build(build.CONTROL_PLANE, folder, home / "build.log", home / "go", progress)
+    return _in(home / _BUILT)
+
+
+@contextlib.contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill; it becomes `target` in one step when the block has filled it, and goes away when it has not."""
+    folder = target.with_name(f"{target.name}.new")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        if any(folder.iterdir()):
+            shutil.rmtree(target, ignore_errors=True)
+            folder.rename(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: Path, progress: Progress) -> Iterator[None]:
+    """Hold this user's lock on fetching and building; says so when somebody else has it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with opened(home / "lock") as lock:
+        if not take(lock):
+            progress.step("Waiting: another process of yours is fetching or building the control plane")
+            if not take(lock, _LONGEST_BUILD_SECONDS):
+                raise PartFailed(f"another process has held {home / 'lock'} for hours; end it and try again")
+        yield

@@ -1,0 +1,114 @@
+"""Keeps the parts of an environment running: starts them in order, starts again what dies, stops them in reverse
+order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from servicegraph.local.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from servicegraph.local.process import Command
+    from servicegraph.local.progress import Progress
+
+_CALM_SECONDS = 60
+_LONGEST_DELAY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One program of the environment.
+
+    Attributes:
+        command: how to run it.
+        is_ready: whether it serves.
+        seconds: how long it may take until it does.
+    """
+
+    command: Command
+    is_ready: Callable[[], bool]
+    seconds: float = 60
+
+
+@dataclass(slots=True)
+class _Watched:
+    part: Part
+    process: Process | None
+    deaths: int = 0
+    due: float = 0  # when to start it again, on the monotonic clock; counts while there is no process
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs parts until it is told to stop.
+
+    Attributes:
+        progress: who hears of starts and deaths.
+    """
+
+    progress: Progress
+    _watched: list[_Watched] = field(default_factory=list)
+
+    def start(self, part: Part) -> Process:
+        """Start a part and wait until it is ready.
+
+        Raises:
+            PartFailed: it ended first or took too long; the last lines of its log are in the message.
+        """
+        self.progress.step(f"Starting {part.command.name}")
+        process = Process(part.command)
+        self._watched.append(_Watched(part, process))
+        process.await_ready(part.is_ready, part.seconds)
+        return process
+
+    def watch(self) -> NoReturn:
+        """Start again whatever dies; ends by an exception, such as a signal handler's."""
+        while True:
+            running = [watched.process for watched in self._watched if watched.process is not None]
+            waiting = [watched.due for watched in self._watched if watched.process is None]
+            timeout = max(0.0, min(waiting) - time.monotonic()) if waiting else None
+            readable = select.select(running, [], [], timeout)[0]
+            for watched in self._watched:
+                if watched.process in readable:
+                    self._bury(watched)
+                if watched.process is None and time.monotonic() >= watched.due:
+                    watched.process = Process(watched.part.command)
+                    self.progress.note(
+                        f"{watched.part.command.name} runs again as process {watched.process.pid}"
+                    )
+
+    def stop(self) -> None:
+        """Stop all parts, the last started first."""
+        while self._watched:
+            watched = self._watched.pop()
+            if watched.process is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    self.progress.step(f"Stopping {watched.part.command.name}")
+                watched.process.stop()
+
+    def _bury(self, watched: _Watched) -> None:
+        dead = watched.process
+        assert dead is not None
+        now = time.monotonic()
+        watched.deaths = watched.deaths + 1 if now - dead.started < _CALM_SECONDS else 1
+        seconds = delay(watched.deaths)
+        watched.process, watched.due = None, now + seconds
+        self.progress.note(f"{dead.obituary()}; it is started again in {seconds:g} s\n{dead.tail()}")
+        dead.stop()
+
+
+def delay(deaths: int) -> float:
+    """Seconds to wait before a part is started again that has died `deaths` times, each time soon after its start.
+
+    The first time at once, so that one crash is over within a second; then ever longer, so that a part that
+    cannot run does not keep the machine busy.
+    """
+    return 0.0 if deaths <= 1 else min(_LONGEST_DELAY_SECONDS, 0.25 * 2.0 ** min(deaths - 2, 16))
