@@ -52,3 +52,12 @@ resync_orphans = Gauge(
     "Objects that are gone and were not removed, since they are too many at once.",
     registry=registry,
 )
+status_backlog = Gauge(
+    "servicegraph_status_backlog", "Status writes that wait for their turn.", registry=registry
+)
+status_writes = Counter(
+    "servicegraph_status_writes_total",
+    "Status writes by result: written, unchanged, conflict, gone, refused, unavailable.",
+    ["result"],
+    registry=registry,
+)

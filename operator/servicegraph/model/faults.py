@@ -52,7 +52,7 @@ class Fault(NamedTuple):
 
 def faults(error: ValidationError, root: str = "spec") -> list[Fault]:
     """Everything that validation refused, in the order of the fields; `root` is what paths begin with."""
-    return [Fault(_path(root, one["loc"]), _sentence(one)) for one in error.errors(include_url=False)]
+    return [Fault(_path(root, one), _sentence(one)) for one in error.errors(include_url=False)]
 
 
 def summary(found: Iterable[Fault]) -> str:
@@ -70,15 +70,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _path(root: str, location: tuple[int | str, ...]) -> str:
-    """A pydantic location as people write it: names joined by dots, positions in brackets."""
-    steps = [step for step in location if step != "[key]"]
-    return root + "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in steps)
+def _path(root: str, one: ErrorDetails) -> str:
+    """Where it is, as people write it: names joined by dots, positions in brackets.
+
+    A rule about several fields is checked where they come together; `at` in its context names the one at fault.
+    """
+    steps: list[int | str] = [step for step in one["loc"] if step != "[key]"]
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in steps)
+    at = one.get("ctx", {}).get("at")
+    return f"{root}{path}.{at}" if at else root + path
 
 
 def _printable(name: str) -> str:
     """The name of a field or the key of a label, which may be anything."""
-    return name if name.isprintable() and len(name) <= 60 else shown(name)
+    return name if 0 < len(name) <= 60 and name.isprintable() else shown(name)
 
 
 def _sentence(one: ErrorDetails) -> str:

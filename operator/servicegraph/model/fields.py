@@ -8,9 +8,9 @@ here); in both `$` is the end of the text.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from servicegraph.model.ids import NAME_PATTERN
@@ -24,7 +24,7 @@ DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 """Durations as the Gateway API writes them (GEP-2257): a subset of Go's, without signs and fractions."""
 PERCENT_PATTERN = r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$"
 TIMESTAMP_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 REASON_PATTERN = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
@@ -71,6 +71,11 @@ def _real_time(text: str) -> str:
     return text
 
 
+def _whole(number: Any) -> Any:
+    """Take 3.0 for 3, as the API server does; JSON has one kind of number."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 Namespace = Annotated[str, Field(max_length=63, pattern=NAMESPACE_PATTERN)]
 Word = Annotated[str, Field(min_length=1, max_length=63, pattern=WORD_PATTERN)]
@@ -79,6 +84,7 @@ LabelKey = Annotated[str, Field(max_length=128, pattern=LABEL_KEY_PATTERN)]
 Text = Annotated[str, Field(max_length=1024, pattern=TEXT_PATTERN)]
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
 Percent = Annotated[str, Field(max_length=10, pattern=PERCENT_PATTERN)]
+Attempts = Annotated[int, Field(ge=1, le=100, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 Timestamp = Annotated[
     str,
     Field(max_length=40, pattern=TIMESTAMP_PATTERN, json_schema_extra={"format": "date-time"}),

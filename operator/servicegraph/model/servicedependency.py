@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from servicegraph.model.fields import (
     LABEL_KEY_PATTERN,
+    Attempts,
     Duration,
     LabelKey,
     LabelValue,
@@ -64,11 +65,9 @@ class Part(BaseModel):
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
         """Leave out what is null, as the API server does before it fills in defaults."""
-        return (
-            {key: said for key, said in value.items() if said is not None}
-            if isinstance(value, dict)
-            else value
-        )
+        if not isinstance(value, dict):
+            return value
+        return {key: said for key, said in value.items() if said is not None}
 
 
 class Service(Part):
@@ -110,12 +109,9 @@ class Service(Part):
 class CallRetry(Part):
     """What the caller does when a call fails."""
 
-    max_attempts: int | None = Field(
+    max_attempts: Attempts | None = Field(
         default=None,
-        ge=1,
-        le=100,
         description="Attempts in all, the first one included: 1 means that a failed call is not repeated.",
-        json_schema_extra={"format": "int32"},
     )
     backoff: Literal["None", "Fixed", "Exponential"] | None = Field(
         default=None,
@@ -196,7 +192,7 @@ class Dependency(Part):
     @model_validator(mode="after")
     def _external_has_no_namespace(self) -> Self:
         if self.kind == "External" and self.namespace:
-            raise PydanticCustomError("external_namespace", EXTERNAL_HAS_NO_NAMESPACE)
+            raise PydanticCustomError("external_namespace", EXTERNAL_HAS_NO_NAMESPACE, {"at": "namespace"})
         return self
 
     @property
@@ -240,13 +236,14 @@ class ServiceDependencySpec(Part):
     def _each_dependency_once(self) -> Self:
         seen: dict[tuple[str, str, str], int] = {}
         for position, one in enumerate(self.dependencies or ()):
+            path = f"dependencies[{position}]"
             if one.key == (self.service.name, "", self.service.kind):
-                raise PydanticCustomError("self_dependency", NO_SELF_DEPENDENCY)
+                raise PydanticCustomError("self_dependency", NO_SELF_DEPENDENCY, {"at": path})
             if one.key in seen:
                 raise PydanticCustomError(
                     "duplicate_dependency",
-                    "dependencies[{second}] repeats dependencies[{first}]: keep one of them",
-                    {"first": seen[one.key], "second": position},
+                    "repeats dependencies[{first}]: keep one of them",
+                    {"at": path, "first": seen[one.key]},
                 )
             seen[one.key] = position
         return self

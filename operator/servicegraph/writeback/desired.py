@@ -1,0 +1,179 @@
+"""What the status of an object should say: a pure function of the object, of how it stands, and of the graph.
+
+Nothing is remembered between calls and nothing is read from a clock, so after a restart the same inputs give the same status,
+and `differs` finds that nothing has to be written. `reconcile.report` calls both and hands the rest to `writeback.status`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from servicegraph.checks.near import KnownServices
+from servicegraph.checks.targets import resolved
+from servicegraph.writeback.conditions import (
+    NO_PROVIDER,
+    NOT_EVALUATED,
+    OBSERVED,
+    READY,
+    RECONCILING,
+    RESOLVED,
+    STALLED,
+    STORED,
+    Conditions,
+    by_type,
+    condition,
+    since,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.writeback.live import LiveObject
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A generation of the object is in the graph."""
+
+    generation: int
+    version: int
+    """The version of the graph that was current once this generation was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """A generation of the object cannot be accepted; what the last good one said stays."""
+
+    generation: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The newest generation is not stored yet, and why."""
+
+    reason: str
+    message: str
+
+
+Standing = Stored | Stalled | Waiting
+"""How an object stands with us."""
+
+
+def desired(live: LiveObject, standing: Standing, snapshot: Snapshot | None, now: datetime) -> dict[str, Any]:
+    """The status that `live` should have.
+
+    `now` only dates conditions that change. A status that was right stays right whatever time it is.
+    """
+    before = live.status
+    if isinstance(standing, Stored):
+        return _stored(live, standing, snapshot, before, now)
+    if isinstance(standing, Stalled):
+        return _stalled(standing, before, now)
+    if before.get("observedGeneration") == live.generation:
+        return before  # a generation that has been answered waits for nothing
+    return _waiting(live.generation, standing, before, now)
+
+
+def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether the two statuses say different things, as far as they are the operator's to say."""
+    return _said(before) != _said(wanted)
+
+
+def _said(status: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the operator says in a status, whatever the order of its parts."""
+    numbers = (status.get(field) for field in ("observedGeneration", "graphVersion", "summary"))
+    return by_type(status), *numbers
+
+
+def _stored(
+    live: LiveObject, standing: Stored, snapshot: Snapshot | None, before: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Accepted and stored; the rest is what the graph says about it."""
+    earlier = by_type(before)
+    verdict, unresolved = _verdict(live, standing, snapshot, before, earlier)
+    wanted = [
+        condition(READY, "True", STORED, "accepted and stored", standing.generation),
+        verdict,
+        condition(OBSERVED, "Unknown", NO_PROVIDER, "no source of telemetry is set up", standing.generation),
+    ]
+    summary = {"declared": len(live.targets), "observed": 0, "unobserved": 0, "undeclared": 0}
+    return {
+        "observedGeneration": standing.generation,
+        "conditions": since(wanted, earlier, now),
+        "summary": summary if unresolved is None else {**summary, "unresolved": unresolved},
+        "graphVersion": standing.version,
+    }
+
+
+def _verdict(
+    live: LiveObject,
+    standing: Stored,
+    snapshot: Snapshot | None,
+    before: Mapping[str, Any],
+    earlier: Conditions,
+) -> tuple[dict[str, Any], int | None]:
+    """Whether every target is known, and how many are not.
+
+    Without a graph that holds this generation, a verdict about this very generation stays: it was true when last looked at.
+    """
+    if snapshot is not None and snapshot.mark.version >= standing.version:
+        finding = resolved(live.targets, _known(snapshot))
+        return condition(
+            RESOLVED, finding.status, finding.reason, finding.message, standing.generation
+        ), finding.count
+    last = earlier.get(RESOLVED)
+    if last and last.get("observedGeneration") == standing.generation:
+        return last, (before.get("summary") or {}).get("unresolved")
+    return _not_evaluated(RESOLVED, standing.generation), None
+
+
+@lru_cache(maxsize=1)
+def _known(snapshot: Snapshot) -> KnownServices:
+    """What is known in this snapshot; made once, for a change of the graph asks about every object."""
+    return KnownServices(snapshot)
+
+
+def _stalled(standing: Stalled, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Refused: says so, and leaves standing what the last good generation was told."""
+    earlier = by_type(before)
+    wanted = [
+        condition(READY, "False", standing.reason, standing.message, standing.generation),
+        earlier.get(RESOLVED) or _not_evaluated(RESOLVED, standing.generation),
+        earlier.get(OBSERVED) or _not_evaluated(OBSERVED, standing.generation),
+        condition(STALLED, "True", standing.reason, standing.message, standing.generation),
+    ]
+    return {
+        **_kept(before),
+        "observedGeneration": standing.generation,
+        "conditions": since(wanted, earlier, now),
+    }
+
+
+def _waiting(generation: int, standing: Waiting, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Not stored yet: says why, and keeps everything else, the generation that was answered last included."""
+    earlier = by_type(before)
+    first_sight = {
+        READY: condition(READY, "Unknown", standing.reason, standing.message, generation),
+        RESOLVED: _not_evaluated(RESOLVED, generation),
+        OBSERVED: _not_evaluated(OBSERVED, generation),
+    }
+    reconciling = condition(RECONCILING, "True", standing.reason, standing.message, generation)
+    wanted = {**first_sight, **earlier, RECONCILING: reconciling}
+    answered = {key: before[key] for key in ("observedGeneration",) if key in before}
+    return {**_kept(before), **answered, "conditions": since(wanted.values(), earlier, now)}
+
+
+def _kept(before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the last good generation was told."""
+    return {key: before[key] for key in ("summary", "graphVersion") if key in before}
+
+
+def _not_evaluated(kind: str, generation: int) -> dict[str, Any]:
+    """A condition about which nothing can be said yet."""
+    return condition(kind, "Unknown", NOT_EVALUATED, "not looked at yet", generation)

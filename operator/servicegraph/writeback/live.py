@@ -1,0 +1,70 @@
+"""An object as Kubernetes shows it, cut down to what writing back needs.
+
+One is kept for every object in the cluster, so it is small: names are shared, the status is kept as JSON text. `reconcile`
+holds them, `desired` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sys import intern
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from servicegraph.model.ids import Kind
+from servicegraph.model.translate import target_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from servicegraph.model.ids import ServiceKey
+
+
+@dataclass(frozen=True, slots=True)
+class LiveObject:
+    """One ServiceDependency at one resource version."""
+
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    resource_version: str
+    targets: tuple[ServiceKey, ...]
+    """What its spec names, as far as it can be read: a spec that cannot be accepted may name anything."""
+    status_json: bytes
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> LiveObject:
+        """The object with this body."""
+        meta = body["metadata"]
+        return cls(
+            uid=meta["uid"],
+            namespace=intern(meta["namespace"]),
+            name=meta["name"],
+            generation=meta["generation"],
+            resource_version=meta["resourceVersion"],
+            targets=tuple(_targets(meta["namespace"], body.get("spec") or {})),
+            status_json=orjson.dumps(body.get("status") or {}),
+        )
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status that it has now; decoded at each call."""
+        found: dict[str, Any] = orjson.loads(self.status_json)
+        return found
+
+
+def _targets(own_namespace: str, spec: Mapping[str, Any]) -> Iterator[ServiceKey]:
+    """The targets that can be read out of a spec that nobody has checked."""
+    dependencies = spec.get("dependencies")
+    for one in dependencies if isinstance(dependencies, list) else ():
+        if not isinstance(one, dict):
+            continue
+        name, namespace, kind = (
+            one.get("name"),
+            one.get("namespace") or "",
+            one.get("kind") or Kind.SERVICE.value,
+        )
+        if isinstance(name, str) and isinstance(namespace, str) and isinstance(kind, str):
+            yield target_key(own_namespace, name, namespace, kind)
