@@ -1,3 +1,4 @@
-"""Real Postgres and a real Kubernetes control plane as child processes: for `servicegraph local`, tests and
-benchmarks.
+"""Real Postgres and a real Kubernetes control plane as child processes.
+
+For `servicegraph local`, tests and benchmarks.
 """

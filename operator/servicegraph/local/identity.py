@@ -1,5 +1,6 @@
-"""The ports and secrets of one environment, kept in its folder so that the next `up` there is the same one
-again.
+"""The ports and secrets of one environment.
+
+They are kept in its folder, so that the next `up` there is the same environment again.
 """
 
 from __future__ import annotations

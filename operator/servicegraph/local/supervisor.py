@@ -1,5 +1,6 @@
-"""Keeps the parts of an environment running: starts them in order, starts again what dies, stops them in reverse
-order.
+"""Keeps the parts of an environment running.
+
+It starts them in order, starts again what dies, and stops them in reverse order.
 """
 
 from __future__ import annotations

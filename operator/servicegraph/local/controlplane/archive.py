@@ -1,5 +1,4 @@
-"""The official archive of etcd and kube-apiserver, published for controller tests ("envtest") by Kubernetes'
-controller-tools.
+"""The official archive of etcd and kube-apiserver, which controller-tools publishes for tests ("envtest").
 
 An index lists every archive with its SHA-512. Where the index cannot be reached within seconds, we are
 offline or behind a wall and move on; an archive that differs from its checksum is never unpacked.
