@@ -84,8 +84,7 @@ def _edge(said: list[Fact], groups: list[str]) -> Edge:
 
 
 def _precedence(fact: Fact) -> tuple[int, ...]:
-    by_whom = (min(fact.evidence, 3), fact.rank, fact.provider)
-    return *by_whom, fact.evidence, fact.protocol, fact.mode, fact.requirement
+    return fact.evidence, fact.rank, fact.provider, fact.protocol, fact.mode, fact.requirement
 
 
 class Wish(NamedTuple):

@@ -7,8 +7,8 @@ edge means for a reader (`graph.filters`), who may walk it (`graph.traverse`). `
 The rules, for the observations of one edge:
 
 - quarantined observations have a say only where no other exists;
-- attributes come from the first observation that says something, in the order declared, api, discovered; then older object,
-  then provider, then better evidence;
+- attributes come from the first observation that says something: declared, then api, then telemetry, better evidence first;
+  among equals the older object, then the provider that comes first;
 - the edge is stale, or quarantined, when all of them are; present, confirmed, alertable or accepted when any is;
 - confidence = 1 - prod(1 - w) over the evidence groups of the providers, with the best w of each group.
 """
@@ -84,16 +84,21 @@ def merge(observations: ObservationColumns, provider_groups: npt.NDArray[np.int1
         **{one.name: getattr(observations, one.name)[order] for one in fields(observations)}
     )
     weight = _weights()[evidence.evidence, evidence.flags & (Flag.CONFIRMED | Flag.STALE)]
-    if not len(several):
-        edges = Edges(
-            evidence.source, evidence.target, evidence.protocol, evidence.mode, evidence.requirement,
-            weight.astype(np.float32), evidence.flags, first, evidence,
-        )  # fmt: skip
-    else:
-        edges = Edges(
-            evidence.source[heads], evidence.target[heads], evidence.protocol[heads], evidence.mode[heads],
-            evidence.requirement[heads], weight[heads].astype(np.float32), evidence.flags[heads], first, evidence,
-        )  # fmt: skip
+    best = (
+        heads if len(several) else slice(None)
+    )  # where every edge has one observation, both share their memory
+    edges = Edges(
+        source=evidence.source[best],
+        target=evidence.target[best],
+        protocol=evidence.protocol[best],
+        mode=evidence.mode[best],
+        requirement=evidence.requirement[best],
+        confidence=weight[best].astype(np.float32),
+        flags=evidence.flags[best],
+        first=first,
+        observations=evidence,
+    )
+    if len(several):
         _combine(edges, weight, provider_groups, several)
     freeze(evidence)
     freeze(edges)
@@ -132,16 +137,17 @@ def _sort_by_precedence(
     """Put the observations of each edge that has several into the order of precedence, within `order`."""
     spots, _, owner = _members(first, several)
     rows = order[spots]
-    picked = {
-        one.name: getattr(observations, one.name)[rows].astype(np.int64) for one in fields(observations)
-    }
-    quarantined = (picked["flags"] & Flag.QUARANTINED) != 0
-    who = np.minimum(picked["evidence"], Evidence.BOTH_ENDS) | (quarantined.astype(np.int64) << 4)
-    precedence = (who << 48) | (picked["rank"] << 16) | picked["provider"]
-    said = (
-        (picked["protocol"] << 16) | (picked["mode"] << 12) | (picked["requirement"] << 8) | picked["flags"]
-    )
-    order[spots] = rows[np.lexsort((said | (picked["evidence"] << 48), precedence, owner))]
+
+    def picked(column: Column) -> npt.NDArray[np.int64]:
+        return column[rows].astype(np.int64)
+
+    flags = picked(observations.flags)
+    by_evidence = ((flags & Flag.QUARANTINED) != 0) << 52 | picked(observations.evidence) << 48
+    precedence = by_evidence | picked(observations.rank) << 16 | picked(observations.provider)
+    # One object or provider may say the same edge twice; then what it says decides, not the order in which it was stored.
+    attributes = picked(observations.mode) << 12 | picked(observations.requirement) << 8
+    said = picked(observations.protocol) << 16 | attributes | flags
+    order[spots] = rows[np.lexsort((said, precedence, owner))]
 
 
 def _combine(
@@ -166,11 +172,16 @@ def _combine(
         speaker = np.minimum.reduceat(np.where(words != 0, np.arange(len(words)), len(words)), begins)
         column[several] = np.append(words, 0)[speaker]
 
-    heard = np.where(muted, 0.0, weight[spots])
-    block = owner * (int(provider_groups.max()) + 1) + provider_groups[edges.observations.provider[spots]]
-    by_block = np.argsort(block, kind="stable")
-    block = block[by_block]
+    groups = provider_groups[edges.observations.provider[spots]]
+    edges.confidence[several] = _confidence(np.where(muted, 0.0, weight[spots]), owner, groups)
+
+
+def _confidence(weight: npt.NDArray[np.float64], owner: Column, groups: Column) -> npt.NDArray[np.float64]:
+    """1 - prod(1 - w) for each owner (0, 1, …), w being the best weight of each evidence group."""
+    block = owner * (int(groups.max()) + 1) + groups
+    order = np.argsort(block, kind="stable")
+    block, owner = block[order], owner[order]
     blocks = np.flatnonzero(np.concatenate(([True], block[1:] != block[:-1])))
-    doubt = 1 - np.maximum.reduceat(heard[by_block], blocks)
-    edge_begins = np.searchsorted(owner[by_block][blocks], np.arange(len(several)))
-    edges.confidence[several] = 1 - np.multiply.reduceat(doubt, edge_begins)
+    doubt = 1 - np.maximum.reduceat(weight[order], blocks)
+    owner = owner[blocks]
+    return 1 - np.multiply.reduceat(doubt, np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1]))))
