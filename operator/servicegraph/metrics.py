@@ -22,6 +22,12 @@ graph_nodes = Gauge(
 graph_edges = Gauge(
     "servicegraph_graph_edges", "Edges in the graph that this process serves.", registry=registry
 )
+snapshot_load_seconds = Histogram(
+    "servicegraph_snapshot_load_seconds",
+    "Seconds it took to read the graph from Postgres and build it.",
+    buckets=_WORK,
+    registry=registry,
+)
 rows_written = Counter(
     "servicegraph_rows_written_total",
     "Rows written by the graph transaction.",

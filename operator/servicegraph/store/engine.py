@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from servicegraph.settings import Settings
+
 
 class _Transaction(TypedDict):
     isolation: Literal["repeatable_read", "read_committed"]
@@ -45,6 +47,15 @@ _SESSION = {
 
 _READING: _Transaction = {"isolation": "repeatable_read", "readonly": True}
 _WRITING: _Transaction = {"isolation": "read_committed", "readonly": False}
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    """The pool that the settings describe; see `open_engine`."""
+    if not settings.database_url:
+        raise SettingsError("DATABASE_URL is not set; write postgresql://user:password@host:port/name")
+    return open_engine(
+        settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+    )
 
 
 def open_engine(

@@ -2,7 +2,7 @@
 
 All take the same parameters: $1 $2 $3 the scope (object ids, their names, why what they no longer state goes), $4 version,
 $5 time, $6 provider, $7 its name, $8 node or edge. They run in the order REMOVE, CHANGE, ADD. The writers' lock makes it safe
-to carry the address of a row (ctid) from a read to a write within one statement. Words in braces are names of tables and columns.
+to carry the address of a row (ctid) from a read to a write within one statement. Words in braces are tables and columns.
 """
 
 from __future__ import annotations

@@ -1,0 +1,147 @@
+"""All observations as columns: Postgres' binary COPY read by numpy, without a Python object for any row.
+
+Every column copied is fixed in width and never null, so that each row has the same length and the whole stream is one array
+(format: PostgreSQL manual, COPY, "Binary Format"). `store.snapshot` calls this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from servicegraph.errors import StoreUnavailable
+from servicegraph.graph.columns import NEVER, ObservationColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+    import numpy.typing as npt
+
+    Ids = npt.NDArray[np.int32]
+
+NO_OBJECT = 0
+"""Stands for the object of what no object says."""
+
+# SQL of each column, its width on the wire, in the order of the fields of `ObservationColumns`.
+_COLUMNS = {
+    "source": ("source", ">i4"),
+    "target": ("target", ">i4"),
+    "provider": ("provider", ">i2"),
+    "object": (f"COALESCE(object, {NO_OBJECT})", ">i4"),
+    "evidence": ("evidence", ">i2"),
+    "mode": ("mode", ">i2"),
+    "requirement": ("requirement", ">i2"),
+    "present": ("absent_since IS NULL", "i1"),
+    "confirmed": ("confirmed", "i1"),
+    "stale": ("stale", "i1"),
+    "quarantined": ("quarantined", "i1"),
+    "alertable": ("alertable", "i1"),
+    "accepted": ("accepted", "i1"),
+    "protocol": ("protocol", ">i4"),
+    "first_seen": ("first_seen", ">i8"),
+    "last_seen": ("COALESCE(last_seen, '-infinity')", ">i8"),
+}
+_FLAGS = ("present", "confirmed", "stale", "quarantined", "alertable", "accepted")
+"""From the lowest bit of `model.vocabulary.Flag` up."""
+
+QUERY = f"SELECT {', '.join(sql for sql, _ in _COLUMNS.values())} FROM observations"  # noqa: S608 - constants only
+
+_ROW = np.dtype(
+    [("fields", ">i2")]
+    + [part for name, (_, wire) in _COLUMNS.items() for part in ((f"{name}_length", ">i4"), (name, wire))]
+)
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+_HEADER = len(_SIGNATURE) + 8
+_TRAILER = b"\xff\xff"
+_UNIX_EPOCH = 946_684_800_000_000
+"""Microseconds from the Unix epoch to that of Postgres, 2000-01-01."""
+_SMALL = 1 << 20
+"""A table of so many positions costs nothing worth saving."""
+
+
+async def copied(conn: asyncpg.Connection[asyncpg.Record]) -> bytes:
+    """The rows of all observations, as Postgres sends them."""
+    parts: list[bytes] = []
+
+    async def collect(part: bytes) -> None:
+        parts.append(bytes(part))
+
+    await conn.copy_from_query(QUERY, output=collect, format="binary")
+    return b"".join(parts)
+
+
+def decoded(
+    copy: bytes, *, services: Ids, providers: Ids, protocols: Ids, objects: Ids
+) -> ObservationColumns:
+    """The columns, with surrogate keys replaced by positions.
+
+    Args:
+        copy: what `copied` returned.
+        services: keys in the order of the nodes.
+        providers: keys in the order of the providers.
+        protocols: keys in the order of the protocols.
+        objects: keys in the order of precedence, `NO_OBJECT` and then the oldest object first.
+
+    Raises:
+        StoreUnavailable: the stream is not what was asked for.
+    """
+    rows = _rows(copy)
+    flags = np.zeros(len(rows), np.uint8)
+    for bit, name in enumerate(_FLAGS):
+        flags |= rows[name].view(np.uint8) << np.uint8(bit)
+    last_seen = rows["last_seen"].astype(np.int64)
+    return ObservationColumns(
+        source=_positions(services, rows["source"]),
+        target=_positions(services, rows["target"]),
+        provider=_positions(providers, rows["provider"]).astype(np.int16),
+        rank=_positions(objects, rows["object"]),
+        evidence=rows["evidence"].astype(np.int8),
+        mode=rows["mode"].astype(np.int8),
+        requirement=rows["requirement"].astype(np.int8),
+        flags=flags,
+        protocol=_positions(protocols, rows["protocol"]),
+        first_seen=rows["first_seen"].astype(np.int64) + _UNIX_EPOCH,
+        # Postgres' -infinity is the same number as NEVER.
+        last_seen=np.where(last_seen == NEVER, NEVER, last_seen + _UNIX_EPOCH),
+    )
+
+
+def _rows(copy: bytes) -> npt.NDArray[Any]:
+    body = len(copy) - _HEADER - len(_TRAILER)
+    if not copy.startswith(_SIGNATURE) or not copy.endswith(_TRAILER) or body % _ROW.itemsize:
+        raise StoreUnavailable("Postgres has sent observations in a form that cannot be read")
+    rows = np.frombuffer(copy, _ROW, body // _ROW.itemsize, _HEADER)
+    if (rows["fields"] != len(_COLUMNS)).any():
+        raise StoreUnavailable("Postgres has sent observations with other columns than were asked for")
+    return rows
+
+
+def _positions(keys: Ids, wanted: npt.NDArray[Any]) -> Ids:
+    """Where in `keys` each wanted key stands.
+
+    Raises:
+        StoreUnavailable: a key refers to nothing.
+    """
+    largest = int(keys.max(initial=0))
+    if largest < 4 * len(keys) + _SMALL:
+        place = np.full(largest + 1, -1, np.int32)
+        place[keys] = np.arange(len(keys), dtype=np.int32)
+        found = place.take(wanted, mode="clip")
+        known = bool((found >= 0).all()) and int(wanted.max(initial=0)) <= largest
+    else:
+        # Keys are given once, so after years of comings and goings they are few among many: search instead of a table.
+        order = np.argsort(keys).astype(np.int32)
+        found = order.take(np.searchsorted(keys, wanted, sorter=order), mode="clip")
+        known = bool((keys[found] == wanted).all())
+    if not known:
+        raise StoreUnavailable(
+            "observations refer to rows that are not there; restore the database from a backup"
+        )
+    return found
+
+
+def keys_of(rows: Sequence[asyncpg.Record]) -> Ids:
+    """The surrogate keys of rows, in their order."""
+    return np.fromiter((row["id"] for row in rows), np.int32, len(rows))
