@@ -92,8 +92,9 @@ def up(*, folder: Path, port: int, detach: bool, examples: tuple[str, ...], oper
             )
     except AlreadyRunning:  # another `up` was faster
         _already(options, shown)
-    finally:
-        shown.stop()
+    except BaseException:
+        shown.failed()
+        raise
 
 
 @local.command(hidden=True)
@@ -130,11 +131,7 @@ def env(*, folder: Path) -> None:
 @_dir
 def down(*, folder: Path) -> None:
     """Stop the environment; its data stays in the folder."""
-    shown = Shown(Console(stderr=True))
-    try:
-        stopped = environment.down(folder, shown)
-    finally:
-        shown.stop()
+    stopped = environment.down(folder, Shown(Console(stderr=True)))
     click.echo(f"Stopped; the data is kept in {folder}." if stopped else f"Nothing runs in {folder}.")
 
 

@@ -74,9 +74,13 @@ def run(options: Options, progress: Progress, ready: Callable[[State], None]) ->
             supervisor.watch()
         except _Stopped:
             progress.note("Told to stop")
+        except BaseException:
+            progress.failed()
+            raise
         finally:
             _ignore_signals()
             supervisor.stop()
+            progress.done()
 
 
 def detach(options: Options, progress: Progress) -> None:

@@ -41,7 +41,11 @@ class Progress(Protocol):
         ...
 
     def done(self) -> None:
-        """The last step is done."""
+        """The step at hand is done."""
+        ...
+
+    def failed(self) -> None:
+        """The step at hand failed; the reason follows in an error."""
         ...
 
 
@@ -76,18 +80,22 @@ class Shown:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def done(self) -> None:
-        """The last step is done."""
-        self.stop()
-        if self._text:
-            seconds = time.monotonic() - self._began
-            self._console.print(f"  ✓ {self._text} ({seconds:.1f} s)", markup=False, highlight=False)
-        self._text = ""
+        """The step at hand is done."""
+        self._close("✓")
 
-    def stop(self) -> None:
-        """Leave the live line without saying that the step is done."""
+    def failed(self) -> None:
+        """The step at hand failed; the reason follows in an error."""
+        self._close("✗")
+
+    def _close(self, mark: str) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None
+        if self._text:
+            seconds = time.monotonic() - self._began
+            line = f"  {mark} {self._text} ({seconds:.1f} s)"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._text = ""
 
 
 class Sent:
@@ -116,19 +124,32 @@ class Sent:
         self._send("note", text)
 
     def done(self) -> None:
-        """The last step is done."""
+        """The step at hand is done."""
         self._send("done", "")
+
+    def failed(self) -> None:
+        """The step at hand failed; the reason follows in an error."""
+        self._send("failed", "")
 
     def end(self, error: Exception | None = None) -> None:
         """Nothing more will be sent; `error` says why the start failed. Later notes go to the log only."""
-        kind = "end" if error is None else "running" if isinstance(error, AlreadyRunning) else "failed"
+        kind = "end" if error is None else "running" if isinstance(error, AlreadyRunning) else "error"
         self._send(kind, str(error or ""))
-        os.close(self._descriptor)
-        self._descriptor = -1
+        self._close()
 
     def _send(self, kind: str, text: str) -> None:
-        if self._descriptor >= 0:
+        if self._descriptor < 0:
+            return
+        try:
             os.write(self._descriptor, json.dumps([kind, text]).encode() + b"\n")
+        except BrokenPipeError:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def relay(descriptor: int, progress: Progress, log: Path) -> None:
@@ -146,10 +167,12 @@ def relay(descriptor: int, progress: Progress, log: Path) -> None:
                     return
                 case "running":
                     raise AlreadyRunning(text)
-                case "failed":
+                case "error":
                     raise PartFailed(text)
                 case "done":
                     progress.done()
+                case "failed":
+                    progress.failed()
                 case _:
                     {"step": progress.step, "detail": progress.detail, "note": progress.note}[kind](text)
     raise PartFailed(f"the environment ended while it was starting; its log is {log}")

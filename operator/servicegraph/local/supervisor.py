@@ -5,7 +5,6 @@ It starts them in order, starts again what dies, and stops them in reverse order
 
 from __future__ import annotations
 
-import contextlib
 import select
 import time
 from dataclasses import dataclass, field
@@ -91,8 +90,7 @@ class Supervisor:
         while self._watched:
             watched = self._watched.pop()
             if watched.process is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    self.progress.step(f"Stopping {watched.part.command.name}")
+                self.progress.step(f"Stopping {watched.part.command.name}")
                 watched.process.stop()
 
     def _bury(self, watched: _Watched) -> None:
