@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from servicegraph.graph.snapshot import Snapshot
-    from servicegraph_api.fragments import Fragments
+    from servicegraph_api.memory import Memory
     from servicegraph_api.negotiation import Format
     from servicegraph_api.query import Parameter, Query
 
@@ -42,8 +42,8 @@ class Ask:
     """What the path names, percent-decoded."""
     query: Query
     form: Format
-    fragments: Fragments
-    """Writes nodes and edges of this snapshot, and remembers them."""
+    memory: Memory
+    """What was worked out from this snapshot before."""
 
 
 def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence[Format]) -> Handler:
@@ -62,7 +62,7 @@ def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence
             asked = query.read(known, request.query)
             wanted = asked[FORMAT] if FORMAT in known else None
             form, media = negotiation.choose(formats, wanted, accept)
-            body = tell(Ask(snapshot, request.match_info, asked, form, memory.fragments))
+            body = tell(Ask(snapshot, request.match_info, asked, form, memory))
             answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
             memory.keep(key, answer)
         if _is_known(answer.tag, request):

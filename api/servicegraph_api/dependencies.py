@@ -38,10 +38,10 @@ def _document(ask: Ask, found: Subgraph) -> bytes:
         "truncated": found.truncated,
     }
     nodes = joined(
-        b'%s,"distance":%d}' % (ask.fragments.node(snapshot, position)[:-1], distance)
+        b'%s,"distance":%d}' % (ask.memory.fragments.node(snapshot, position)[:-1], distance)
         for position, distance in zip(found.nodes.tolist(), found.distance.tolist(), strict=True)
     )
-    edges = joined(ask.fragments.edge(snapshot, position) for position in found.edges.tolist())
+    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in found.edges.tolist())
     tail = {"cycles": [], "warnings": _warnings(ask, found)}
     return b'%s,"nodes":%s,"edges":%s,%s' % (dumps(head)[:-1], nodes, edges, dumps(tail)[1:])
 

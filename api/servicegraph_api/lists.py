@@ -35,7 +35,9 @@ def services(ask: Ask) -> bytes:
             if len(page) > limit:
                 break
     cursor = cursors.write(ask.snapshot.nodes[page[limit - 1]].key) if len(page) > limit else None
-    return _page(ask, [ask.fragments.node(ask.snapshot, position) for position in page[:limit]], cursor)
+    return _page(
+        ask, [ask.memory.fragments.node(ask.snapshot, position) for position in page[:limit]], cursor
+    )
 
 
 def service(ask: Ask) -> bytes:
@@ -65,7 +67,9 @@ def edges(ask: Ask) -> bytes:
         last = page[limit - 1]
         ends = (snapshot.edges.source[last], snapshot.edges.target[last])
         cursor = cursors.write(*(snapshot.nodes[end].key for end in ends))
-    return _page(ask, [ask.fragments.edge(snapshot, position) for position in page[:limit].tolist()], cursor)
+    return _page(
+        ask, [ask.memory.fragments.edge(snapshot, position) for position in page[:limit].tolist()], cursor
+    )
 
 
 def _page(ask: Ask, items: list[bytes], cursor: str | None) -> bytes:

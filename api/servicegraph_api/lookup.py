@@ -9,19 +9,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from servicegraph.checks.near import near
-
 from servicegraph.errors import UnknownService
 from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
 from servicegraph_api import parameters as p
 from servicegraph_api.problems import Problem, cut
 
 if TYPE_CHECKING:
-    from servicegraph.graph.snapshot import Snapshot
     from servicegraph_api.answers import Ask
-
-_LONGEST = 253
-"""Characters of the longest name for which similar ones are looked for."""
 
 
 def named(ask: Ask) -> int:
@@ -42,17 +36,15 @@ def named(ask: Ask) -> int:
                 namespace, name, kind, cluster, include_stale=True, include_quarantined=True
             )
     except UnknownService as unknown:
-        raise _unknown(
-            ask.snapshot, ServiceKey(cluster, namespace, name, kind or Kind.SERVICE), unknown
-        ) from None
+        raise _unknown(ask, ServiceKey(cluster, namespace, name, kind or Kind.SERVICE), unknown) from None
 
 
-def _unknown(snapshot: Snapshot, wanted: ServiceKey, unknown: UnknownService) -> Problem:
-    detail = f"no service {cut(str(wanted), _LONGEST)} is known"
+def _unknown(ask: Ask, wanted: ServiceKey, unknown: UnknownService) -> Problem:
+    detail = f"no service {cut(str(wanted))} is known"
     if unknown.candidates:
         detail += f"; of that name there is {', '.join(unknown.candidates)}: say which with kind="
         return Problem(HTTPStatus.NOT_FOUND, detail, members={"candidates": list(unknown.candidates)})
-    similar = near(wanted, snapshot) if len(wanted.name) <= _LONGEST else []
-    if similar:
-        detail += f"; did you mean {' or '.join(similar)}?"
-    return Problem(HTTPStatus.NOT_FOUND, detail, members={"near_misses": similar})
+    near_misses = ask.memory.known(ask.snapshot).near(wanted)
+    if near_misses:
+        detail += f"; did you mean {' or '.join(near_misses)}?"
+    return Problem(HTTPStatus.NOT_FOUND, detail, members={"near_misses": list(near_misses)})

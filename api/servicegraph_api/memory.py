@@ -1,7 +1,7 @@
-"""What was written from one version of the graph, kept to be sent again: whole answers, and the JSON of single nodes and edges.
+"""What was worked out from one version of the graph, kept to be used again: whole answers, and what answers are made of.
 
-A new version empties it, so nothing in it can be out of date. It is bounded by bytes for any clients: the answers that were not
-asked for the longest go first. It holds no snapshot, so that an old one can go as soon as a new one is there.
+A new version empties it, so nothing in it can be out of date. It is bounded for any clients: the answers that were not asked
+for the longest go first.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servicegraph.checks.near import KnownServices
 from servicegraph_api.fragments import Fragments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from servicegraph.graph.columns import Mark
+    from servicegraph.graph.snapshot import Snapshot
 
 _ROOM = 32 * 1024 * 1024
 """Bytes of answers that are kept: some 800 of the size of 200 edges."""
@@ -42,6 +44,7 @@ class Memory:
         self._mark: Mark | None = None
         self._answers: OrderedDict[tuple[str, ...], Answer] = OrderedDict()
         self._used = 0
+        self._known: KnownServices | None = None
         self.fragments = Fragments()
 
     def turn_to(self, mark: Mark) -> None:
@@ -50,7 +53,14 @@ class Memory:
             self._mark = mark
             self._answers.clear()
             self._used = 0
+            self._known = None
             self.fragments = Fragments()
+
+    def known(self, snapshot: Snapshot) -> KnownServices:
+        """The services of the current graph, to search for near misses; most versions are never searched."""
+        if self._known is None:
+            self._known = KnownServices(snapshot)
+        return self._known
 
     def recall(self, key: tuple[str, ...]) -> Answer | None:
         """The answer kept under `key`."""

@@ -1,0 +1,102 @@
+"""How the reading commands ask the HTTP server; what goes wrong becomes a message and exit status 1."""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+import orjson
+
+from servicegraph.model.ids import NO_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from urllib.parse import SplitResult
+
+    from servicegraph.model.ids import ServiceKey
+    from servicegraph.settings import Settings
+
+_SECONDS = 30
+_HOW_TO = """\
+SERVICEGRAPH_URL is not set, so there is no server to ask. With a local environment running:
+  eval "$(servicegraph local env)"
+else name the server yourself:
+  export SERVICEGRAPH_URL=http://127.0.0.1:8000"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said."""
+
+    body: bytes
+    age: str | None
+    """Seconds by which the answer may be out of date; None while it is current."""
+
+
+class Client:
+    """Asks the server at the `SERVICEGRAPH_URL` of `settings`.
+
+    Raises:
+        click.ClickException: there is no such setting, or it is no URL.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.servicegraph_url:
+            raise click.ClickException(_HOW_TO)
+        self._url = settings.servicegraph_url.rstrip("/")
+        self._parts = urlsplit(self._url)
+        if not _is_server(self._parts):
+            raise click.ClickException(f"SERVICEGRAPH_URL={self._url!r} is no URL; write http://host:port")
+
+    def dependencies(self, service: ServiceKey, parameters: Mapping[str, str]) -> Answer:
+        """The subgraph around `service`; its kind is not asked for unless `parameters` do.
+
+        Raises:
+            click.ClickException: the server cannot be reached, or refuses.
+        """
+        path = f"{_segment(service.namespace or NO_NAMESPACE)}/{_segment(service.name)}"
+        cluster = {"cluster": service.cluster} if service.cluster else {}
+        return self._get(f"/api/v1/services/{path}/dependencies?{urlencode({**parameters, **cluster})}")
+
+    def _get(self, path: str) -> Answer:
+        connect = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        try:
+            connection = connect(self._parts.netloc.rpartition("@")[2], timeout=_SECONDS)
+            try:
+                connection.request("GET", self._parts.path + path)
+                response = connection.getresponse()
+                body = response.read()
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise click.ClickException(f"no answer from {self._url}: {error}") from error
+        if response.status != http.client.OK:
+            raise click.ClickException(
+                _detail(body) or f"{self._url} answered {response.status} {response.reason}"
+            )
+        return Answer(body, response.getheader("X-Graph-Age"))
+
+
+def _is_server(parts: SplitResult) -> bool:
+    """Whether the parts of a URL name a server that speaks HTTP."""
+    try:
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number
+        return False
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _detail(body: bytes) -> str | None:
+    """What a problem document says is wrong; None if it is none."""
+    try:
+        problem = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return detail if isinstance(detail, str) else None

@@ -1,0 +1,110 @@
+"""The HTTP server over a snapshot that the test holds in its hand, on a free port of the loopback."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+from aiohttp.test_utils import TestServer
+from yarl import URL
+
+from servicegraph.model.ports import Freshness
+from servicegraph.settings import Settings
+from servicegraph_api.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from multidict import CIMultiDictProxy
+
+    from servicegraph.graph.snapshot import Snapshot
+
+
+@dataclass
+class HeldReader:
+    """A graph reader whose graph and freshness the test sets."""
+
+    snapshot: Snapshot | None = None
+    fresh: Freshness = field(default_factory=lambda: Freshness(stale=False, age=0.0))
+
+    def current(self) -> Snapshot | None:
+        return self.snapshot
+
+    def freshness(self) -> Freshness:
+        return self.fresh
+
+
+@dataclass
+class HeldHealth:
+    """The health that the test sets."""
+
+    is_alive: bool = True
+    failing: dict[str, str] = field(default_factory=dict)
+
+    def alive(self) -> bool:
+        return self.is_alive
+
+    def degraded(self) -> dict[str, str]:
+        return self.failing
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came over the wire."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def detail(self) -> str:
+        """The sentence of a problem document; fails for anything else."""
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        assert self.json["status"] == self.status
+        assert self.json["title"]
+        detail: str = self.json["detail"]
+        return detail
+
+
+@dataclass
+class Serving:
+    """A server and what it serves."""
+
+    url: str
+    session: aiohttp.ClientSession
+    reader: HeldReader
+    health: HeldHealth
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
+        """Ask for `path`, sent exactly as it is written; header names with _ for -."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = URL(self.url + path, encoded=True)
+        async with self.session.request(method, url, headers=named) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def document(self, path: str) -> Any:
+        """The JSON of a 200."""
+        reply = await self.get(path)
+        assert reply.status == 200, reply
+        assert reply.headers["Content-Type"] == "application/json"
+        return reply.json
+
+
+@asynccontextmanager
+async def serving(snapshot: Snapshot | None) -> AsyncIterator[Serving]:
+    """Serve `snapshot` for the time of the block."""
+    reader, health = HeldReader(snapshot), HeldHealth()
+    server = TestServer(create_app(reader, health, Settings()))
+    await server.start_server(access_log=None)
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Serving(str(server.make_url("")).rstrip("/"), session, reader, health)
+    finally:
+        await server.close()
