@@ -9,3 +9,4 @@ lock() {
 lock run
 lock local --extra local --group build -c requirements/run.txt
 lock dev --extra local --group build --group dev -c requirements/local.txt
+echo uv | "$UV" pip compile - --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements/uv.txt
