@@ -42,7 +42,7 @@ RIGHT: dict[str, Spec] = {
     "a service and a datastore of one name": spec({"name": "checkout", "kind": "Datastore"}),
     "the same name in another namespace": on(name="checkout", namespace="other"),
     "one name in several namespaces and kinds": spec(
-        {"name": "redis"}, {"name": "redis", "namespace": "shop"}, {"name": "redis", "kind": "Datastore"}
+        {"name": "redis"}, {"name": "redis", "namespace": "cache"}, {"name": "redis", "kind": "Datastore"}
     ),
     "256 dependencies": spec(*({"name": f"s{number}"} for number in range(256))),
     "an external with a dotted name": on(name="api.stripe.com", kind="External"),

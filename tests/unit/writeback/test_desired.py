@@ -1,0 +1,183 @@
+"""What the status of an object should say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servicegraph.graph.columns import Node
+from servicegraph.model.ids import ServiceKey
+from servicegraph.model.status import ServiceDependencyStatus
+from servicegraph.writeback.desired import Stalled, Standing, Stored, Waiting, desired, differs
+from servicegraph.writeback.live import LiveObject
+from support.bodies import body
+from support.graphs import MARK, snapshot
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=5)
+GRAPH = snapshot([], [Node(ServiceKey("", "shop", name, "Service"), stated=True) for name in ("a", "b")])
+VERSION = MARK.version
+
+
+def live(
+    status: dict[str, Any] | None = None, generation: int = 1, targets: tuple[str, ...] = ("b",)
+) -> LiveObject:
+    shown = body("a", generation=generation, targets=targets)
+    return LiveObject.of({**shown, "status": status or shown["status"]})
+
+
+def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+
+
+def test_a_stored_object_is_ready_and_resolved() -> None:
+    status = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    assert conditions(status) == {
+        "Ready": ("True", "Stored"),
+        "Resolved": ("True", "AllTargetsKnown"),
+        "Observed": ("Unknown", "NoProvider"),
+    }
+    assert status["observedGeneration"] == 1
+    assert status["graphVersion"] == VERSION
+    assert status["summary"] == {
+        "declared": 1,
+        "observed": 0,
+        "unobserved": 0,
+        "undeclared": 0,
+        "unresolved": 0,
+    }
+    assert {one["observedGeneration"] for one in status["conditions"]} == {1}
+    assert {one["lastTransitionTime"] for one in status["conditions"]} == {"2026-03-01T12:00:00Z"}
+
+
+def test_an_unknown_target_leaves_the_object_ready() -> None:
+    status = desired(live(targets=("b", "nobody")), Stored(1, VERSION), GRAPH, NOW)
+    assert conditions(status)["Ready"] == ("True", "Stored")
+    assert conditions(status)["Resolved"] == ("False", "UnknownTargets")
+    assert status["summary"]["unresolved"] == 1
+    assert status["summary"]["declared"] == 2
+
+
+def test_targets_are_not_judged_by_a_graph_that_does_not_hold_them() -> None:
+    for graph in (None, GRAPH):
+        status = desired(live(), Stored(1, VERSION + 1), graph, NOW)
+        assert conditions(status)["Resolved"] == ("Unknown", "NotEvaluated")
+        assert "unresolved" not in status["summary"]
+
+
+def test_a_restart_finds_nothing_to_write_even_before_the_graph_is_loaded() -> None:
+    status = desired(live(targets=("nobody",)), Stored(1, VERSION), GRAPH, NOW)
+    again = desired(live(status, targets=("nobody",)), Stored(1, VERSION), None, LATER)
+    assert not differs(status, again)
+
+
+def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
+    before = desired(live(targets=("nobody",)), Stored(1, VERSION), GRAPH, NOW)
+    after = desired(live(before, generation=2), Stored(2, VERSION), GRAPH, LATER)
+    times = {one["type"]: one["lastTransitionTime"] for one in after["conditions"]}
+    assert times["Ready"] == "2026-03-01T12:00:00Z"
+    assert times["Resolved"] == "2026-03-01T17:00:00Z"
+    assert {one["observedGeneration"] for one in after["conditions"]} == {2}
+
+
+def test_a_generation_that_is_not_the_newest_is_reported_as_what_it_is() -> None:
+    status = desired(live(generation=4), Stored(3, VERSION), GRAPH, NOW)
+    assert status["observedGeneration"] == 3
+
+
+def test_a_stalled_object_says_why_and_keeps_what_its_last_good_generation_was_told() -> None:
+    good = desired(live(targets=("nobody",)), Stored(1, VERSION), GRAPH, NOW)
+    bad = desired(live(good, generation=2), Stalled(2, "SelfDependency", "it is itself"), GRAPH, LATER)
+    said = conditions(bad)
+    assert said["Ready"] == ("False", "SelfDependency")
+    assert said["Stalled"] == ("True", "SelfDependency")
+    assert said["Resolved"] == conditions(good)["Resolved"]
+    assert bad["summary"] == good["summary"]
+    assert bad["graphVersion"] == good["graphVersion"]
+    assert bad["observedGeneration"] == 2
+    mended = desired(live(bad, generation=3), Stored(3, VERSION + 1), GRAPH, LATER)
+    assert "Stalled" not in conditions(mended)
+    assert conditions(mended)["Ready"] == ("True", "Stored")
+
+
+def test_an_object_that_was_never_good_claims_nothing_about_its_targets() -> None:
+    status = desired(live(), Stalled(1, "InvalidSpec", "spec.service: is required"), GRAPH, NOW)
+    assert conditions(status)["Resolved"] == ("Unknown", "NotEvaluated")
+    assert "summary" not in status
+    assert "graphVersion" not in status
+
+
+def test_an_object_that_waits_says_so_and_keeps_the_generation_that_was_answered() -> None:
+    good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    waiting = desired(live(good, generation=2), Waiting("StoreUnavailable", "no answer"), GRAPH, LATER)
+    assert conditions(waiting) == {**conditions(good), "Reconciling": ("True", "StoreUnavailable")}
+    assert waiting["observedGeneration"] == 1
+    assert waiting["graphVersion"] == good["graphVersion"]
+    stored = desired(live(waiting, generation=2), Stored(2, VERSION), GRAPH, LATER)
+    assert "Reconciling" not in conditions(stored)
+
+
+def test_an_object_that_waits_at_first_sight_has_all_its_conditions() -> None:
+    waiting = desired(live(), Waiting("StoreUnavailable", "no answer"), None, NOW)
+    assert conditions(waiting) == {
+        "Ready": ("Unknown", "StoreUnavailable"),
+        "Resolved": ("Unknown", "NotEvaluated"),
+        "Observed": ("Unknown", "NotEvaluated"),
+        "Reconciling": ("True", "StoreUnavailable"),
+    }
+    assert waiting["observedGeneration"] == -1
+
+
+def test_an_outage_says_nothing_on_objects_whose_generation_was_answered() -> None:
+    good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    assert not differs(good, desired(live(good), Waiting("StoreUnavailable", "no answer"), None, LATER))
+
+
+def test_conditions_of_others_make_no_difference() -> None:
+    good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    foreign = {**good, "conditions": [{"type": "Blessed", "status": "True"}, *reversed(good["conditions"])]}
+    assert not differs(foreign, good)
+
+
+def test_a_status_that_somebody_edited_differs() -> None:
+    good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    first, *rest = good["conditions"]
+    for edited in (
+        {**good, "graphVersion": 99},
+        {**good, "summary": {}},
+        {**good, "conditions": rest},
+        {**good, "conditions": [{**first, "message": "x"}, *rest]},
+        {"observedGeneration": -1},
+        {},
+    ):
+        assert differs(edited, good)
+
+
+def test_a_message_that_is_no_unicode_is_written_as_the_server_would_keep_it() -> None:
+    status = desired(live(), Stalled(1, "InternalError", "bad \ud800"), None, NOW)
+    assert status["conditions"][0]["message"] == "bad ?"
+
+
+standings = st.one_of(
+    st.builds(Stored, st.integers(1, 3), st.integers(0, VERSION + 2)),
+    st.builds(Stalled, st.integers(1, 3), st.sampled_from(["InvalidSpec", "SelfDependency"]), st.text()),
+    st.builds(Waiting, st.just("StoreUnavailable"), st.sampled_from(["no answer", "read only"])),
+)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), standings, st.booleans()), min_size=1, max_size=5))
+def test_whatever_came_before_a_status_fits_the_schema_and_asking_again_changes_nothing(
+    steps: list[tuple[int, Standing, bool]],
+) -> None:
+    status: dict[str, Any] | None = None
+    for generation, standing, loaded in steps:
+        graph = GRAPH if loaded else None
+        status = desired(live(status, generation), standing, graph, NOW)
+        ServiceDependencyStatus.model_validate(status, extra="forbid")
+        assert not differs(status, desired(live(status, generation), standing, graph, LATER))
+        types = [one["type"] for one in status["conditions"]]
+        assert len(types) == len(set(types))
+        assert types[:1] == ["Ready"]
