@@ -30,7 +30,7 @@ def named(ask: Ask) -> int:
         try:
             return ask.snapshot.find(namespace, name, kind, cluster)
         except UnknownService as unknown:
-            if unknown.candidates:
+            if unknown.candidates and kind is None:
                 raise
             return ask.snapshot.find(
                 namespace, name, kind, cluster, include_stale=True, include_quarantined=True

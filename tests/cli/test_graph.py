@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def run(url: str, *words: str) -> Result:
     """Run the command in a thread, as the server lives in this one."""
-    environment = {"SERVICEGRAPH_URL": url, "COLUMNS": "40"}
+    environment = {"SERVICEGRAPH_URL": url, "COLUMNS": "40", "FORCE_COLOR": None}
     return await asyncio.to_thread(CliRunner().invoke, graph, words, env=environment)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from servicegraph.graph.columns import Node
+from servicegraph.model.ids import parse_id
 from support import graphs, shop
 from support.reference import Fact
 from support.serving import serving
@@ -245,3 +247,14 @@ async def test_the_pictures_show_kinds_and_modes_and_stay_the_same(served: Servi
     served.reader.snapshot = shop.snapshot(shop.later(), facts=shop.FACTS[::-1], nodes=shop.NODES)
     again = (await served.get(f"{FRONTEND}?format=mermaid&include_stale=true")).body.decode()
     assert again == drawn
+
+
+async def test_a_kind_of_a_name_with_only_stale_evidence_is_found_beside_the_shown_one(
+    served: Serving,
+) -> None:
+    nodes = [*shop.NODES, Node(parse_id("shop/frontend:queue"))]
+    stale = shop.SEEN._replace(source=7, target=len(shop.NODES), stale=True)
+    served.reader.snapshot = shop.snapshot(facts=[*shop.FACTS, stale], nodes=nodes)
+    document = await served.document(f"{FRONTEND}?kind=Queue")
+    assert document["root"] == "shop/frontend:queue"
+    assert (await served.document(FRONTEND))["root"] == "shop/frontend"
