@@ -2,7 +2,7 @@
 
 `make docs` runs it; with `--check` it writes nothing and names the pages that are out of date (a test does
 that). Each page is rendered by one function below from what the running program itself uses: the settings model,
-the metrics, the CRDs in `crds/`, the OpenAPI document, the commands. Nothing is explained here: a text is
+the metrics, the CRDs in `crds/`, the table of routes, the commands. Nothing is explained here: a text is
 improved where it stands in the code.
 """
 
@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from servicegraph import bundle, cli, metrics
 from servicegraph.settings import LocalSettings, Settings
-from servicegraph_api import openapi
+from servicegraph_api import routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -178,29 +178,39 @@ def crd_page(crd: dict[str, Any]) -> str:
     return page(names["kind"], *parts)
 
 
+_HTTP = """
+Every answer is for one version of the graph: `X-Graph-Version` names it and the `ETag` changes with it, so a request with
+`If-None-Match` for an unchanged graph answers 304. While Postgres cannot be reached, answers go on from the last graph,
+with `X-Graph-Stale: true` and its age in seconds, `X-Graph-Age`.
+
+An id reads `namespace/name`, then `:kind` unless it is a Service, then `@cluster` unless it is the local one. `-` stands
+for no namespace. In a path, what has a meaning there is percent-encoded: `% / : @`, spaces, control characters.
+
+What cannot be answered is a problem document (`application/problem+json`, RFC 9457) whose `detail` says what is wrong and
+how to mend it: 400 for a parameter that is unknown or cannot be used, 404 for a path or a service that does not exist, 405
+for another method, 406 for an `Accept` that cannot be served, 503 with `Retry-After` before the first graph is loaded. HEAD
+works wherever GET does.
+"""
+
+
 def http_page() -> str:
-    """Every route of the HTTP server: parameters and answers."""
-    document = openapi.document()
-    parts = [document["info"].get("description", ""), "The same as OpenAPI: `GET /openapi.json`."]
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            parts.append(f"## {method.upper()} {path}")
-            parts.append(
-                "\n\n".join(text for text in (operation.get("summary"), operation.get("description")) if text)
+    """Every route of the HTTP server: what it answers, in which formats, its parameters."""
+    parts = [_HTTP]
+    for route in routes.ROUTES:
+        formats = ", ".join(f"{form.name} (`{form.media[0]}`)" for form in route.formats)
+        parts += [
+            f"## {route.method} {route.path}",
+            route.says,
+            f"Formats: {formats}." if route.scope else "",
+        ]
+        rows = []
+        for one in route.parameters:
+            default = (
+                "" if one.default in {None, ""} else f"`{one.schema.get('default', one.default)}`".lower()
             )
-            rows = []
-            for one in operation.get("parameters", []):
-                schema = one.get("schema", {})
-                default = f"`{schema['default']}`" if "default" in schema else ""
-                rows.append(
-                    [f"`{one['name']}`", one["in"], default, limits(schema), one.get("description", "")]
-                )
-            if rows:
-                parts.append(table(["Parameter", "In", "Default", "Limits", "Meaning"], rows))
-            answers = [
-                [code, answer.get("description", "")] for code, answer in operation["responses"].items()
-            ]
-            parts.append(table(["Answer", "Meaning"], answers))
+            rows.append([f"`{one.name}`", default, one.takes, one.says])
+        if rows:
+            parts.append(table(["Parameter", "Default", "Takes", "Meaning"], rows))
     return page("HTTP", *parts)
 
 
@@ -211,12 +221,14 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             if found is not None and not found.hidden:
-                yield from commands(found, click.Context(found, parent=context, info_name=name))
+                yield from commands(
+                    found, click.Context(found, parent=context, info_name=name, **found.context_settings)
+                )
 
 
 def cli_page() -> str:
     """Every command's `--help`."""
-    root = click.Context(cli.cli, info_name="servicegraph", terminal_width=100)
+    root = click.Context(cli.cli, info_name="servicegraph", terminal_width=100, **cli.cli.context_settings)
     parts = [f"## {name}\n\n```text\n{text.strip()}\n```" for name, text in commands(cli.cli, root)]
     return page("Commands", "What `--help` prints, for each command.", *parts)
 

@@ -15,6 +15,10 @@ def test_the_generated_pages_are_up_to_date() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_no_help_text_shows_its_own_markup() -> None:
+    assert "\\b" not in (ROOT / "docs/reference/cli.md").read_text()
+
+
 def test_the_example_environment_sets_every_setting_to_its_default() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     pairs = [
