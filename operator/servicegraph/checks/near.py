@@ -70,6 +70,7 @@ def _known(snapshot: Snapshot) -> npt.NDArray[np.bool_]:
     known = np.fromiter((one.stated for one in snapshot.nodes), np.bool_, len(snapshot.nodes))
     said = snapshot.edges.observations
     reported = (said.evidence != Evidence.DECLARED) & ((said.flags & np.uint8(Flag.QUARANTINED)) == 0)
-    known[said.source[reported]] = True
-    known[said.target[reported]] = True
+    edges = snapshot.edges.rest_on(reported)
+    known[snapshot.edges.source[edges]] = True
+    known[snapshot.edges.target[edges]] = True
     return known

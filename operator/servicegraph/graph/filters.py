@@ -56,7 +56,5 @@ class EdgeFilter:
 
 def _said_by(snapshot: Snapshot, provider: str) -> npt.NDArray[np.bool_]:
     """By edge, whether at least one of its observations is by the provider of this name."""
-    edges = snapshot.edges
     positions = [at for at, one in enumerate(snapshot.providers) if one.name == provider]
-    by_it = np.isin(edges.observations.provider, positions)
-    return np.logical_or.reduceat(by_it, edges.first[:-1]) if len(edges) else by_it
+    return snapshot.edges.rest_on(np.isin(snapshot.edges.observations.provider, positions))

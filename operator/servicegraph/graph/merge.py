@@ -20,16 +20,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servicegraph.graph.columns import ObservationColumns
 from servicegraph.model.vocabulary import WEIGHT, Evidence, Flag
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from servicegraph.graph.columns import ObservationColumns
+
     Column = npt.NDArray[Any]
 
 _ALL_MUST = np.uint8(Flag.STALE | Flag.QUARANTINED)
 _EVERY_FLAG = np.uint8(0xFF)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceColumns:
+    """What is kept of the observations: an edge knows their ends, and their order tells their rank."""
+
+    provider: npt.NDArray[np.int16]
+    evidence: npt.NDArray[np.int8]
+    mode: npt.NDArray[np.int8]
+    requirement: npt.NDArray[np.int8]
+    flags: npt.NDArray[np.uint8]
+    protocol: npt.NDArray[np.int32]
+    first_seen: npt.NDArray[np.int64]
+    last_seen: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +65,7 @@ class Edges:
     """`Flag` bits."""
     first: npt.NDArray[np.int32]
     """Edge i rests on the observations first[i] … first[i + 1] - 1; one entry longer than the other columns."""
-    observations: ObservationColumns
+    observations: EvidenceColumns
     """The evidence, sorted by edge and within an edge by precedence."""
 
     def __len__(self) -> int:
@@ -59,6 +74,10 @@ class Edges:
     def evidence(self, edge: int) -> slice:
         """Where in `observations` the evidence of an edge stands, best first."""
         return slice(int(self.first[edge]), int(self.first[edge + 1]))
+
+    def rest_on(self, marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """By edge, whether any of its observations is marked."""
+        return np.logical_or.reduceat(marked, self.first[:-1]) if len(self) else marked
 
 
 def merge(observations: ObservationColumns, provider_groups: npt.NDArray[np.int16], nodes: int) -> Edges:
@@ -80,16 +99,15 @@ def merge(observations: ObservationColumns, provider_groups: npt.NDArray[np.int1
     several = np.flatnonzero(np.diff(first) > 1)
     if len(several):
         _sort_by_precedence(observations, order, first, several)
-    evidence = ObservationColumns(
-        **{one.name: getattr(observations, one.name)[order] for one in fields(observations)}
+    evidence = EvidenceColumns(
+        **{one.name: getattr(observations, one.name)[order] for one in fields(EvidenceColumns)}
     )
     weight = _weights()[evidence.evidence, evidence.flags & (Flag.CONFIRMED | Flag.STALE)]
-    best = (
-        heads if len(several) else slice(None)
-    )  # where every edge has one observation, both share their memory
+    # Where every edge has one observation, edges and evidence share their memory.
+    best = heads if len(several) else slice(None)
     edges = Edges(
-        source=evidence.source[best],
-        target=evidence.target[best],
+        source=observations.source[order[heads]],
+        target=observations.target[order[heads]],
         protocol=evidence.protocol[best],
         mode=evidence.mode[best],
         requirement=evidence.requirement[best],
