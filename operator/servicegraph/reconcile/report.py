@@ -1,8 +1,8 @@
 """Reports the graph back onto the objects.
 
 A status is a function of the graph, the object as Kubernetes shows it, and how it stands with us. So whatever moves (a
-commit of our own, another writer's version, a status that somebody edited) this only compares what an object should say
-with what it says, and hands the differences to the status writer. What already says the right thing is left alone.
+commit of our own, another writer's version, a status that somebody edited) this only works out what an object
+should say and hands it to the status writer, which leaves alone what already says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from servicegraph.writeback.desired import Stored, desired, differs
+from servicegraph.writeback.desired import Stored, desired
 
 if TYPE_CHECKING:
     from servicegraph.clock import Clock
@@ -93,9 +93,7 @@ class Report:
             return True
         if isinstance(standing, Stored) and (snapshot is None or snapshot.mark.version < standing.version):
             return False
-        status = desired(live, standing, snapshot, self._clock.now())
-        if differs(live.status, status):
-            self._statuses.submit(live, status)
+        self._statuses.submit(live, desired(live, standing, snapshot, self._clock.now()))
         return True
 
     async def _let_settle(self) -> None:
