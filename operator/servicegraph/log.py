@@ -15,7 +15,12 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_NOISY = {"kopf": logging.WARNING, "kopf.objects": logging.WARNING, "asyncio": logging.WARNING, "alembic": logging.WARNING}
+_NOISY = {
+    "kopf": logging.WARNING,
+    "kopf.objects": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "alembic": logging.WARNING,
+}
 
 
 def configure(level: str = "INFO", style: str = "auto") -> None:
@@ -24,7 +29,10 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     if style == "json" or (style == "auto" and not sys.stderr.isatty()):
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The plain traceback: prettier ones print local variables, among which secrets may be.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     shared = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

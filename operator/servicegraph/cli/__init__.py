@@ -37,7 +37,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    r"""Keep the graph of what services depend on, and ask it.
+    """Keep the graph of what services depend on, and ask it.
 
     \b
     Try it on this machine, with a real API server and a real Postgres:

@@ -77,7 +77,7 @@ def graph(service: ServiceKey, direction: str, depth: int, form: str, kind: str 
       servicegraph graph shop/checkout --format dot | dot -Tsvg > checkout.svg
 
     The server is the one at SERVICEGRAPH_URL; `servicegraph local env` prints that of a local environment.
-    """  # noqa: D301 - click wants the character \b itself, which keeps the lines of a paragraph
+    """
     client = Client(settings.load())
     parameters = {"depth": str(depth)}
     if kind or service.kind:

@@ -48,7 +48,7 @@ _operator = click.option(
 
 @click.group()
 def local() -> None:
-    r"""Run everything on this machine: Postgres, a Kubernetes control plane, the operator.
+    """Run everything on this machine: Postgres, a Kubernetes control plane, the operator.
 
     \b
     All are real, all are child processes of one supervisor, all listen on 127.0.0.1 only:
@@ -66,7 +66,7 @@ def local() -> None:
 @_example
 @_operator
 def up(*, folder: Path, port: int, detach: bool, examples: tuple[str, ...], operator: bool) -> None:
-    r"""Start the environment, wait until it is ready, and say how to talk to it.
+    """Start the environment, wait until it is ready, and say how to talk to it.
 
     Without --detach it runs until Ctrl-C. Data stays in the folder: the next `up` finds it again.
 
@@ -118,7 +118,7 @@ def supervise(*, folder: Path, port: int, examples: tuple[str, ...], operator: b
 @local.command()
 @_dir
 def env(*, folder: Path) -> None:
-    r"""Print the variables with which kubectl, psql, curl and servicegraph find the environment.
+    """Print the variables with which kubectl, psql, curl and servicegraph find the environment.
 
     \b
     Example:

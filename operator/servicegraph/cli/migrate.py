@@ -10,7 +10,7 @@ from servicegraph.errors import SettingsError
 
 @click.command()
 def migrate() -> None:
-    r"""Bring the database to the schema of this version.
+    """Bring the database to the schema of this version.
 
     Safe to run at any time and from several places at once; does nothing when there is nothing to do.
 

@@ -40,7 +40,7 @@ _log = log.get(__name__)
     help="all: the operator and the HTTP server; controller: the operator with its probes; api: the HTTP server alone.",
 )
 def run(role: str) -> None:
-    r"""Run the operator with its HTTP server.
+    """Run the operator with its HTTP server.
 
     \b
     Settings are environment variables; these two matter first:
