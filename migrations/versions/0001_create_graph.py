@@ -18,29 +18,6 @@ _NAME = sa.Text(collation="C")
 _TIME = sa.DateTime(timezone=True)
 _EMPTY = sa.text("'{}'")
 
-# How a name stands in a printed id: what would be read as structure is percent-encoded, as `model.ids.escape` does it.
-_ESCAPED = r"""
-CREATE FUNCTION escaped(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $function$
-    SELECT CASE WHEN name ~ '^[-A-Za-z0-9._]*$' THEN name ELSE (
-        SELECT coalesce(string_agg(
-            CASE WHEN letter ~ '[%/:@\s\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
-                THEN regexp_replace(upper(encode(convert_to(letter, 'UTF8'), 'hex')), '(..)', '%\1', 'g')
-                ELSE letter
-            END, '' ORDER BY place), '')
-        FROM string_to_table(name, NULL) WITH ORDINALITY AS letters (letter, place)
-    ) END
-$function$
-"""
-
-_SERVICE_ID = """
-CREATE FUNCTION service_id(cluster text, namespace text, name text, kind text)
-RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $function$
-    SELECT CASE WHEN namespace = '' THEN '-' ELSE escaped(namespace) END || '/' || escaped(name)
-        || CASE WHEN kind = 'Service' THEN '' ELSE ':' || lower(kind) END
-        || CASE WHEN cluster = '' THEN '' ELSE '@' || escaped(cluster) END
-$function$
-"""
-
 # The merge in plain SQL, for people at a psql prompt and for tests that compare it with graph/merge.py.
 # An edge of which any evidence is not quarantined is judged by that evidence alone.
 _EDGES = """
@@ -75,8 +52,8 @@ WITH weighed AS (
     FROM weighed GROUP BY source, target
 )
 SELECT
-    service_id(s.cluster, s.namespace, s.name, s.kind) AS source,
-    service_id(t.cluster, t.namespace, t.name, t.kind) AS target,
+    s.printed AS source,
+    t.printed AS target,
     m.providers,
     r.name AS protocol,
     (ARRAY['Sync', 'Async'])[m.mode] AS mode,
@@ -97,8 +74,7 @@ def upgrade() -> None:
     _create_who_says_what()
     _create_observations()
     _create_history()
-    for statement in (_ESCAPED, _SERVICE_ID, _EDGES):
-        op.execute(statement)
+    op.execute(_EDGES)
     op.execute("INSERT INTO providers (name, evidence_group) VALUES ('declared', 'declared')")
     op.execute("INSERT INTO protocols (id, name) OVERRIDING SYSTEM VALUE VALUES (0, '')")
     op.execute("INSERT INTO graph_meta (version, committed_at) VALUES (0, now())")
@@ -107,8 +83,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop everything."""
     op.execute("DROP VIEW edges")
-    op.execute("DROP FUNCTION service_id(text, text, text, text)")
-    op.execute("DROP FUNCTION escaped(text)")
     for table in (
         "changes",
         "graph_meta",
@@ -130,6 +104,7 @@ def _create_who_says_what() -> None:
         sa.Column("namespace", _NAME, nullable=False),
         sa.Column("name", _NAME, nullable=False),
         sa.Column("kind", _NAME, nullable=False),
+        sa.Column("printed", _NAME, nullable=False, comment="the four as an id, the way model.ids prints it"),
         sa.PrimaryKeyConstraint("id", name="pk_services"),
         sa.UniqueConstraint(
             "cluster", "namespace", "name", "kind", name="uq_services_cluster_namespace_name_kind"
@@ -171,6 +146,7 @@ def _create_who_says_what() -> None:
             sa.Text,
             comment="why this generation is not accepted, as `Reason: message`; null is accepted",
         ),
+        sa.Column("digest", sa.LargeBinary, comment="of all that its last good generation says"),
         sa.PrimaryKeyConstraint("id", name="pk_objects"),
         sa.UniqueConstraint("uid", name="uq_objects_uid"),
         sa.UniqueConstraint("namespace", "name", name="uq_objects_namespace_name"),

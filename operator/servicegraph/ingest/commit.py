@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from servicegraph import metrics
 from servicegraph.ingest.batch import Committed
-from servicegraph.ingest.decide import UNDECLARED, decide, moved, problem
-from servicegraph.ingest.rows import named_protocols, named_services, observation_rows, statement_rows
-from servicegraph.model.observation import DECLARED_PROVIDER
+from servicegraph.ingest.decide import UNDECLARED, decide
+from servicegraph.ingest.rows import Keys, named_protocols, named_services, observation_rows, statement_rows
+from servicegraph.model.observation import DECLARED_PROVIDER, DeclaredObject
 from servicegraph.store import objects, write
 from servicegraph.store.engine import transaction
 from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from servicegraph.clock import Clock
     from servicegraph.ingest.batch import Batch
     from servicegraph.ingest.decide import Decision
-    from servicegraph.model.observation import DeclaredObject, StalledObject
+    from servicegraph.model.observation import StalledObject
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Written = Counter[tuple[str, str]]
@@ -74,7 +74,8 @@ class GraphWriter:
         now = self._clock.now()
         decision = decide(batch, await _known(conn, batch))
         ids = await _write_objects(conn, decision, version + 1, written)
-        changed, loose = await _write_facts(conn, decision, ids, version + 1, now, written)
+        stamp = Stamp(version + 1, now, await write.provider_id(conn, DECLARED_PROVIDER), DECLARED_PROVIDER)
+        changed, loose = await _write_facts(conn, decision, ids, stamp, written)
         if changed:
             written["services", "delete"] += await write.forget_services(conn, loose)
             version += 1
@@ -97,56 +98,62 @@ async def _known(conn: Connection, batch: Batch) -> list[objects.StoredObject]:
 async def _write_objects(
     conn: Connection, decision: Decision, version: int, written: Written
 ) -> dict[str, int]:
-    """Step 3, objects: the gone leave their names to the new ones; returns the ids of all that are to say something, by uid."""
+    """Step 3, objects: the gone leave their names to the new; returns the ids of all that exist, by uid."""
     await objects.delete(conn, [one.id for one, _ in decision.gone])
-    made = await objects.insert(conn, [(said, problem(said)) for said in decision.new], version)
+    new = [one.row(version) for one in decision.living if one.stored is None]
+    ids = await objects.insert(conn, new)
     written["objects", "delete"] += len(decision.gone)
-    written["objects", "insert"] += len(made)
-    return made | {before.uid: before.id for before, _ in decision.seen}
+    written["objects", "insert"] += len(new)
+    return ids | {one.said.uid: one.stored.id for one in decision.living if one.stored is not None}
 
 
 async def _write_facts(
-    conn: Connection, decision: Decision, ids: dict[str, int], version: int, now: datetime, written: Written
-) -> tuple[bool, frozenset[int]]:
+    conn: Connection, decision: Decision, ids: dict[str, int], stamp: Stamp, written: Written
+) -> tuple[bool, set[int]]:
     """Step 3, facts: whether anything differed, and the services that lost a fact."""
-    living = decision.declared
-    scope = [Scope(ids[one.uid], f"{one.namespace}/{one.name}", UNDECLARED) for one in living]
-    scope += [Scope(one.id, f"{one.namespace}/{one.name}", reason) for one, reason in decision.gone]
-    if not scope:
-        return False, frozenset()
-    provider = await write.provider_id(conn, DECLARED_PROVIDER)
-    services, new_services = await write.service_ids(conn, named_services(living))
-    protocols, new_protocols = await write.protocol_ids(conn, named_protocols(living))
+    first = [
+        one.said for one in decision.living if one.stored is None and isinstance(one.said, DeclaredObject)
+    ]
+    again = [one.said for one in decision.restated if isinstance(one.said, DeclaredObject)]
+    gone = [Scope(one.id, f"{one.namespace}/{one.name}", reason) for one, reason in decision.gone]
+    if not first and not again and not gone:
+        return False, set()
+    keys = await _keys(conn, [*first, *again], ids, stamp, written)
+    changed, loose = False, set[int]()
+    for facts, rows in ((STATEMENTS, statement_rows), (OBSERVATIONS, observation_rows)):
+        outcome = await facts.restate(conn, rows(again, keys), [*_scope(again, ids), *gone], stamp)
+        added = await facts.append(conn, rows(first, keys), _scope(first, ids), stamp)
+        written[facts.table, "insert"] += added + outcome.added
+        written[facts.table, "update"] += outcome.changed
+        written[facts.table, "delete"] += outcome.removed
+        changed = changed or bool(added or outcome.added or outcome.changed or outcome.removed)
+        loose |= outcome.loose
+    return changed, loose
+
+
+def _scope(said: Sequence[DeclaredObject], ids: dict[str, int]) -> list[Scope]:
+    return [Scope(ids[one.uid], f"{one.namespace}/{one.name}", UNDECLARED) for one in said]
+
+
+async def _keys(
+    conn: Connection, said: Sequence[DeclaredObject], ids: dict[str, int], stamp: Stamp, written: Written
+) -> Keys:
+    """The surrogate keys of everything that is named, made where there are none."""
+    services, new_services = await write.service_ids(conn, named_services(said))
+    protocols, new_protocols = await write.protocol_ids(conn, named_protocols(said))
     written["services", "insert"] += new_services
     written["protocols", "insert"] += new_protocols
-    stamp = Stamp(version, now, provider, DECLARED_PROVIDER)
-    outcomes = {
-        "statements": await STATEMENTS.restate(
-            conn, statement_rows(living, provider, ids, services), scope, stamp
-        ),
-        "observations": await OBSERVATIONS.restate(
-            conn, observation_rows(living, provider, ids, services, protocols, now), scope, stamp
-        ),
-    }
-    for table, outcome in outcomes.items():
-        written[table, "insert"] += outcome.added
-        written[table, "update"] += outcome.changed
-        written[table, "delete"] += outcome.removed
-    return any(one.differs for one in outcomes.values()), frozenset().union(
-        *(one.loose for one in outcomes.values())
-    )
+    return Keys(stamp.provider, ids, services, protocols, stamp.at)
 
 
 async def _settle(conn: Connection, decision: Decision, version: int, written: Written) -> dict[str, int]:
     """Step 5: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
-    rows = [(before, moved(before, said, version)) for before, said in decision.seen]
-    differing = [after for before, after in rows if after != before]
-    await objects.update(conn, differing)
-    written["objects", "update"] += len(differing)
-    stored = {one.uid: version for one in decision.declared}
-    stored |= {
+    rows = [(one.stored, one.row(version)) for one in decision.living]
+    moved = [after for before, after in rows if before is not None and after != before]
+    await objects.update(conn, moved)
+    written["objects", "update"] += len(moved)
+    return {
         after.uid: after.stored_version
         for _, after in rows
         if after.problem is None and after.stored_version is not None
     }
-    return stored

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from servicegraph.ingest.rows import digest
 from servicegraph.model.observation import DeclaredObject, StalledObject
+from servicegraph.store.objects import StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from servicegraph.ingest.batch import Batch
-    from servicegraph.store.objects import StoredObject
 
 UNDECLARED = "undeclared"
 """Why a fact is removed whose object is still there."""
@@ -25,58 +26,84 @@ REPLACED = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
+class Living:
+    """An object that exists: what it says now, and how it is stored."""
+
+    said: DeclaredObject | StalledObject
+    stored: StoredObject | None
+    digest: bytes | None
+    """Of all that it says; None when it cannot be accepted."""
+
+    def row(self, version: int) -> StoredObject:
+        """How it is to be stored when `version` holds what it says; equal to `stored` when nothing is to be written.
+
+        The stored version tells since when this generation is stored: it stays where the generation stays.
+        """
+        said, before = self.said, self.stored
+        why = _problem(said) if isinstance(said, StalledObject) else None
+        if before is None:
+            known_since = version if why is None else None
+            return StoredObject(
+                0,
+                said.uid,
+                said.namespace,
+                said.name,
+                said.generation,
+                said.created_at,
+                known_since,
+                why,
+                self.digest,
+            )
+        if why is not None:
+            return replace(before, generation=said.generation, problem=why)
+        if (before.generation, before.problem) != (said.generation, None):
+            return replace(
+                before, generation=said.generation, problem=None, stored_version=version, digest=self.digest
+            )
+        return before if before.digest == self.digest else replace(before, digest=self.digest)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What to do with the objects of one batch."""
 
     gone: tuple[tuple[StoredObject, str], ...]
     """Stored objects that exist no more, each with the reason."""
-    new: tuple[DeclaredObject | StalledObject, ...]
-    seen: tuple[tuple[StoredObject, DeclaredObject | StalledObject], ...]
-    """Stored objects with what they say now."""
+    living: tuple[Living, ...]
 
     @property
-    def declared(self) -> list[DeclaredObject]:
-        """The objects whose facts are to be stored."""
-        living = (*self.new, *(said for _, said in self.seen))
-        return [one for one in living if isinstance(one, DeclaredObject)]
+    def restated(self) -> list[Living]:
+        """Objects that were stored before and say something else now. What cannot be accepted says nothing."""
+        return [one for one in self.living if one.stored and one.digest and one.digest != one.stored.digest]
 
 
 def decide(batch: Batch, known: Iterable[StoredObject]) -> Decision:
-    """Compare a batch with the stored objects that share a uid or a name with it."""
+    """Compare a batch with the stored objects that share a uid or a name with it.
+
+    Raises:
+        StoreRefused: what an object says cannot be written as JSON.
+    """
     stored = {one.uid: one for one in known}
     removed = {one.uid: one.reason for one in batch.removed}
     gone = {uid: reason for uid, reason in removed.items() if uid in stored}
     holders = {(one.namespace, one.name): one for one in stored.values() if one.uid not in removed}
-    new: list[DeclaredObject | StalledObject] = []
-    seen: list[tuple[StoredObject, DeclaredObject | StalledObject]] = []
+    living: list[Living] = []
     for said in _youngest(batch, removed):
-        if said.uid in stored:
-            seen.append((stored[said.uid], said))
-            continue
         holder = holders.get((said.namespace, said.name))
-        if holder is not None:
+        if holder is not None and holder.uid != said.uid:
             if said.created_at < holder.created_at:
                 continue
             gone[holder.uid] = REPLACED
-        new.append(said)
-    return Decision(tuple((stored[uid], reason) for uid, reason in gone.items()), tuple(new), tuple(seen))
+        living.append(
+            Living(said, stored.get(said.uid), digest(said) if isinstance(said, DeclaredObject) else None)
+        )
+    return Decision(tuple((stored[uid], reason) for uid, reason in gone.items()), tuple(living))
 
 
-def problem(said: DeclaredObject | StalledObject) -> str | None:
+def _problem(said: StalledObject) -> str:
     """How the reason for which an object is not accepted is stored; what Postgres could not store is spelled out."""
-    if isinstance(said, DeclaredObject):
-        return None
     text = f"{said.reason}: {said.message}".replace("\x00", "\\x00")
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def moved(stored: StoredObject, said: DeclaredObject | StalledObject, version: int) -> StoredObject:
-    """The row of an object after `said` is stored at `version`; equal to `stored` if nothing is to be written."""
-    why = problem(said)
-    if (stored.generation, stored.problem) == (said.generation, why):
-        return stored
-    stored_version = stored.stored_version if why else version
-    return replace(stored, generation=said.generation, problem=why, stored_version=stored_version)
 
 
 def _youngest(batch: Batch, removed: dict[str, str]) -> Iterable[DeclaredObject | StalledObject]:

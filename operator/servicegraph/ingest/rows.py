@@ -5,6 +5,8 @@ The order of the columns is that of `store.facts`; JSON is text here, which Post
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
 
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.observation import DeclaredObject
+
+
+def digest(said: DeclaredObject) -> bytes:
+    """16 bytes that are the same only for objects that say the same, whatever their generation.
+
+    Raises:
+        StoreRefused: something in it cannot be written as JSON.
+    """
+    try:
+        text = orjson.dumps([said.statement, said.observations], default=list, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise StoreRefused(f"a value cannot be stored as JSON: {error}") from error
+    return blake2b(text, digest_size=16).digest()
 
 
 def named_services(objects: Iterable[DeclaredObject]) -> set[ServiceKey]:
@@ -36,19 +51,25 @@ def named_protocols(objects: Iterable[DeclaredObject]) -> set[str]:
     return {seen.protocol for one in objects for seen in one.observations}
 
 
-def statement_rows(
-    objects: Iterable[DeclaredObject],
-    provider: int,
-    ids: Mapping[str, int],
-    services: Mapping[ServiceKey, int],
-) -> Iterator[tuple[Any, ...]]:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The surrogate keys of everything that a batch names, and the time it is first seen at."""
+
+    provider: int
+    objects: Mapping[str, int]
+    services: Mapping[ServiceKey, int]
+    protocols: Mapping[str, int]
+    now: datetime
+
+
+def statement_rows(objects: Iterable[DeclaredObject], keys: Keys) -> Iterator[tuple[Any, ...]]:
     """One row an object, for `store.facts.STATEMENTS`."""
     for one in objects:
         said = one.statement
         yield (
-            provider,
-            ids[one.uid],
-            services[said.service],
+            keys.provider,
+            keys.objects[one.uid],
+            keys.services[said.service],
             said.technology,
             said.team,
             said.criticality,
@@ -57,26 +78,18 @@ def statement_rows(
         )
 
 
-def observation_rows(
-    objects: Iterable[DeclaredObject],
-    provider: int,
-    ids: Mapping[str, int],
-    services: Mapping[ServiceKey, int],
-    protocols: Mapping[str, int],
-    now: datetime,
-) -> Iterator[tuple[Any, ...]]:
+def observation_rows(objects: Iterable[DeclaredObject], keys: Keys) -> Iterator[tuple[Any, ...]]:
     """One row an observation, for `store.facts.OBSERVATIONS`."""
     for one in objects:
-        object_id = ids[one.uid]
         for seen in one.observations:
             yield (
-                provider,
-                object_id,
+                keys.provider,
+                keys.objects[one.uid],
                 seen.raw_key,
-                services[seen.source],
-                services[seen.target],
+                keys.services[seen.source],
+                keys.services[seen.target],
                 int(seen.evidence),
-                protocols[seen.protocol],
+                keys.protocols[seen.protocol],
                 int(seen.mode),
                 int(seen.requirement),
                 seen.confirmed,
@@ -87,12 +100,10 @@ def observation_rows(
                 _json(seen.raw),
                 _json(seen.details),
                 list(seen.rules),
-                now,
+                keys.now,
             )
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    try:
-        return orjson.dumps(value).decode() if value else "{}"
-    except orjson.JSONEncodeError as error:
-        raise StoreRefused(f"a value cannot be stored as JSON: {error}") from error
+    """JSON text; `digest` has seen already that it can be written."""
+    return orjson.dumps(value).decode() if value else "{}"

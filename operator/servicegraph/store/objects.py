@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from servicegraph.model.observation import DeclaredObject, StalledObject
-
     Connection = asyncpg.Connection[asyncpg.Record]
 
 
@@ -37,6 +35,8 @@ class StoredObject:
     """The version current once the last good generation was stored; None if there was none."""
     problem: str | None
     """`Reason: message` when `generation` is not accepted."""
+    digest: bytes | None = None
+    """Of all that its last good generation says: equal means that its facts need not be looked at."""
 
 
 async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
@@ -47,7 +47,7 @@ async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
     """
     async with transaction(engine, read_only=True) as conn:
         rows = await conn.fetch(
-            "SELECT id, uid, namespace, name, generation, created_at, stored_version, problem FROM objects"
+            "SELECT id, uid, namespace, name, generation, created_at, stored_version, problem, digest FROM objects"
         )
     return {row["uid"]: StoredObject(**row) for row in rows}
 
@@ -58,10 +58,10 @@ async def known(
     """The stored objects that have one of `uids`, or one of `names` (namespace, name)."""
     rows = await conn.fetch(
         """
-        SELECT id, uid, namespace, name, generation, created_at, stored_version, problem
+        SELECT id, uid, namespace, name, generation, created_at, stored_version, problem, digest
         FROM objects WHERE uid = ANY($1::text[])
         UNION
-        SELECT o.id, o.uid, o.namespace, o.name, o.generation, o.created_at, o.stored_version, o.problem
+        SELECT o.id, o.uid, o.namespace, o.name, o.generation, o.created_at, o.stored_version, o.problem, o.digest
         FROM objects o JOIN unnest($2::text[], $3::text[]) AS wanted (namespace, name) USING (namespace, name)
         """,
         list(uids),
@@ -71,46 +71,47 @@ async def known(
     return [StoredObject(**row) for row in rows]
 
 
-async def insert(
-    conn: Connection, new: Sequence[tuple[DeclaredObject | StalledObject, str | None]], version: int
-) -> dict[str, int]:
-    """Store objects seen for the first time, each with its problem if it has one; returns their ids by uid.
-
-    `version` is the one that holds what the good ones say.
-    """
+async def insert(conn: Connection, new: Sequence[StoredObject]) -> dict[str, int]:
+    """Store objects seen for the first time, whatever their `id`; returns the ids they were given, by uid."""
     if not new:
         return {}
     rows = await conn.fetch(
         """
-        INSERT INTO objects (uid, namespace, name, generation, created_at, stored_version, problem)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::text[])
+        INSERT INTO objects (uid, namespace, name, generation, created_at, stored_version, problem, digest)
+        SELECT * FROM unnest(
+            $1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::text[], $8::bytea[]
+        )
         RETURNING id, uid
         """,
-        [one.uid for one, _ in new],
-        [one.namespace for one, _ in new],
-        [one.name for one, _ in new],
-        [one.generation for one, _ in new],
-        [one.created_at for one, _ in new],
-        [version if problem is None else None for _, problem in new],
-        [problem for _, problem in new],
+        [one.uid for one in new],
+        [one.namespace for one in new],
+        [one.name for one in new],
+        [one.generation for one in new],
+        [one.created_at for one in new],
+        [one.stored_version for one in new],
+        [one.problem for one in new],
+        [one.digest for one in new],
     )
     return {row["uid"]: row["id"] for row in rows}
 
 
-async def update(conn: Connection, seen: Sequence[StoredObject]) -> None:
-    """Write generation, stored version and problem of objects where they moved."""
-    if not seen:
+async def update(conn: Connection, moved: Sequence[StoredObject]) -> None:
+    """Write what may change of objects: generation, stored version, problem and digest."""
+    if not moved:
         return
     await conn.execute(
         """
-        UPDATE objects o SET generation = n.generation, stored_version = n.stored_version, problem = n.problem
-        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[]) AS n (id, generation, stored_version, problem)
+        UPDATE objects o
+        SET generation = n.generation, stored_version = n.stored_version, problem = n.problem, digest = n.digest
+        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[])
+            AS n (id, generation, stored_version, problem, digest)
         WHERE o.id = n.id
         """,
-        [one.id for one in seen],
-        [one.generation for one in seen],
-        [one.stored_version for one in seen],
-        [one.problem for one in seen],
+        [one.id for one in moved],
+        [one.generation for one in moved],
+        [one.stored_version for one in moved],
+        [one.problem for one in moved],
+        [one.digest for one in moved],
     )
 
 

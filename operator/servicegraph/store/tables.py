@@ -22,6 +22,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -55,6 +56,7 @@ services = Table(
     Column("namespace", _NAME, nullable=False),
     Column("name", _NAME, nullable=False),
     Column("kind", _NAME, nullable=False),
+    Column("printed", _NAME, nullable=False, comment="the four as an id, the way model.ids prints it"),
     UniqueConstraint("cluster", "namespace", "name", "kind"),
     comment="Identity only. A service is here while a statement or an observation names it.",
 )
@@ -93,6 +95,7 @@ objects = Table(
     Column(
         "problem", Text, comment="why this generation is not accepted, as `Reason: message`; null is accepted"
     ),
+    Column("digest", LargeBinary, comment="of all that its last good generation says"),
     UniqueConstraint("namespace", "name"),
     comment="ServiceDependency objects. None of these columns makes a graph version.",
 )

@@ -82,11 +82,12 @@ async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[d
     if missing:
         made = await conn.fetch(
             """
-            INSERT INTO services (cluster, namespace, name, kind)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+            INSERT INTO services (cluster, namespace, name, kind, printed)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
             RETURNING cluster, namespace, name, kind, id
             """,
             *_columns(missing),
+            [str(key) for key in missing],
         )
         ids.update({ServiceKey(*row[:4]): row[4] for row in map(tuple, made)})
     return ids, len(missing)
