@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import click
 from aiohttp import web
-from servicegraph_api.app import create_app
 
 from servicegraph import log, settings
 from servicegraph.cli.controller import control
@@ -21,6 +20,7 @@ from servicegraph.clock import SystemClock
 from servicegraph.reconcile.health import HealthBoard
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
+from servicegraph_api.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
