@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -122,9 +123,8 @@ def down(folder: Path, progress: Progress) -> bool:
     if state is None:
         raise PartFailed(f"the environment in {folder} is at its very start; try again in a moment")
     progress.step(f"Stopping the environment in {folder}")
-    _signal(state.supervisor, signal.SIGTERM)
-    if not place.await_free(_STOP_SECONDS):
-        _signal(state.supervisor, signal.SIGKILL)  # the leashes see to the rest
+    if not _end(state.supervisor, signal.SIGTERM, _STOP_SECONDS) or not place.await_free(_KILLED_SECONDS):
+        _end(state.supervisor, signal.SIGKILL, _KILLED_SECONDS)  # the leashes see to the rest
         if not place.await_free(_KILLED_SECONDS):
             raise PartFailed(
                 f"the environment in {folder} does not stop; its supervisor was process {state.supervisor}"
@@ -262,6 +262,16 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _signal(process: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, number)
+def _end(pid: int, number: signal.Signals, seconds: float) -> bool:
+    """Signal a process that is not our child; whether it ended within `seconds`."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(process, number)
+        return bool(select.select([process], [], [], seconds)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(process)

