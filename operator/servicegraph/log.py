@@ -20,6 +20,7 @@ _NOISY = {
     "kopf.objects": logging.WARNING,
     "asyncio": logging.WARNING,
     "alembic": logging.WARNING,
+    "kubernetes_asyncio": logging.INFO,  # at DEBUG it prints whole answers
 }
 
 

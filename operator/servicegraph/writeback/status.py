@@ -169,7 +169,7 @@ class StatusWriter:
         newer = self._waiting.setdefault(write.live.uid, write)
         newer.failures = write.failures + 1
         pause = min(self._first_pause * 2.0 ** min(write.failures, 16), _LONGEST_PAUSE)
-        asked = getattr(error, "retry_after", None) or 0.0
+        asked = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_PAUSE)
         return max(asked, pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
 
     def _note_away(self, *, away: bool, error: str = "") -> None:
