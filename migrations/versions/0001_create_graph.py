@@ -19,47 +19,44 @@ _TIME = sa.DateTime(timezone=True)
 _EMPTY = sa.text("'{}'")
 
 # The merge in plain SQL, for people at a psql prompt and for tests that compare it with graph/merge.py.
-# An edge of which any evidence is not quarantined is judged by that evidence alone.
+# Quarantined evidence is heard only where an edge has no other.
 _EDGES = """
 CREATE VIEW edges AS
-WITH weighed AS (
+WITH evidence AS (
     SELECT o.*, p.name AS provider_name, p.evidence_group,
-        o.quarantined AND NOT bool_and(o.quarantined) OVER (PARTITION BY o.source, o.target) AS outvoted,
+        o.quarantined = bool_and(o.quarantined) OVER (PARTITION BY o.source, o.target) AS heard,
         (CASE o.evidence WHEN 1 THEN 0.95 WHEN 2 THEN 0.90 WHEN 3 THEN 0.85 WHEN 4 THEN 0.60 ELSE 0.50 END)
             * (CASE WHEN o.confirmed THEN 1 ELSE 0.5 END) * (CASE WHEN o.stale THEN 0.5 ELSE 1 END) AS weight,
         row_number() OVER (
             PARTITION BY o.source, o.target
-            ORDER BY o.quarantined, o.evidence, b.created_at NULLS LAST, b.namespace, b.name, b.uid, p.name, o.raw_key
+            ORDER BY least(o.evidence, 3), b.created_at, b.namespace, b.name, b.uid, p.name,
+                o.evidence, o.protocol, o.mode, o.requirement
         ) AS precedence
-    FROM observations o
-    JOIN providers p ON p.id = o.provider
-    LEFT JOIN objects b ON b.id = o.object
-), by_group AS (
-    SELECT source, target, max(weight) FILTER (WHERE NOT outvoted) AS best
-    FROM weighed GROUP BY source, target, evidence_group
+    FROM observations o JOIN providers p ON p.id = o.provider LEFT JOIN objects b ON b.id = o.object
+), best AS (
+    SELECT source, target, max(weight) AS weight FROM evidence WHERE heard GROUP BY source, target, evidence_group
 ), confidence AS (
-    SELECT source, target, 1 - exp(sum(ln(1 - best))) AS confidence FROM by_group GROUP BY source, target
+    SELECT source, target, 1 - exp(sum(ln(1 - weight))) AS confidence FROM best GROUP BY source, target
 ), merged AS (
     SELECT source, target,
         array_agg(DISTINCT provider_name ORDER BY provider_name) AS providers,
-        (array_agg(protocol ORDER BY precedence) FILTER (WHERE protocol <> 0))[1] AS protocol,
-        (array_agg(mode ORDER BY precedence) FILTER (WHERE mode <> 0))[1] AS mode,
-        (array_agg(requirement ORDER BY precedence) FILTER (WHERE requirement <> 0))[1] AS requirement,
-        bool_and(stale) AS stale,
+        (array_agg(protocol ORDER BY precedence) FILTER (WHERE heard AND protocol <> 0))[1] AS protocol,
+        (array_agg(mode ORDER BY precedence) FILTER (WHERE heard AND mode <> 0))[1] AS mode,
+        (array_agg(requirement ORDER BY precedence) FILTER (WHERE heard AND requirement <> 0))[1] AS requirement,
+        bool_or(absent_since IS NULL) FILTER (WHERE heard) AS present,
+        bool_or(confirmed) FILTER (WHERE heard) AS confirmed,
+        bool_and(stale) FILTER (WHERE heard) AS stale,
         bool_and(quarantined) AS quarantined,
-        bool_or(alertable) AS alertable,
+        bool_or(alertable) FILTER (WHERE heard) AS alertable,
+        bool_or(accepted) FILTER (WHERE heard) AS accepted,
         min(first_seen) AS first_seen
-    FROM weighed GROUP BY source, target
+    FROM evidence GROUP BY source, target
 )
-SELECT
-    s.printed AS source,
-    t.printed AS target,
-    m.providers,
-    r.name AS protocol,
+SELECT s.printed AS source, t.printed AS target, m.providers, r.name AS protocol,
     (ARRAY['Sync', 'Async'])[m.mode] AS mode,
     (ARRAY['Soft', 'Hard'])[m.requirement] AS requirement,
     c.confidence::double precision AS confidence,
-    m.stale, m.quarantined, m.alertable, m.first_seen,
+    m.present, m.confirmed, m.stale, m.quarantined, m.alertable, m.accepted, m.first_seen,
     m.source AS source_key, m.target AS target_key
 FROM merged m
 JOIN confidence c USING (source, target)
