@@ -15,6 +15,8 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from structlog.typing import Processor
+
 _NOISY = {
     "kopf": logging.WARNING,
     "kopf.objects": logging.WARNING,
@@ -34,7 +36,7 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

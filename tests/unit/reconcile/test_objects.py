@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from servicegraph.writeback.desired import Stalled, Stored, Waiting
-
 from servicegraph.reconcile.objects import Objects
+from servicegraph.writeback.desired import Stalled, Stored, Waiting
 from support.bodies import body
 
 UID = "uid-shop-a"
