@@ -69,6 +69,7 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
     health = HealthBoard()
     engine = create_engine(chosen)
     current = CurrentSnapshot(engine, clock)
+    health.ask("postgres", current.problem)
     try:
         async with _http(chosen, current, health), asyncio.TaskGroup() as tasks:
             loading = tasks.create_task(current.run())

@@ -5,7 +5,12 @@ Each part reports its own trouble in words and takes it back when it is over. No
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from servicegraph import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _log = log.get(__name__)
 
@@ -15,6 +20,7 @@ class HealthBoard:
 
     def __init__(self) -> None:
         self._troubles: dict[str, str] = {}
+        self._questions: dict[str, Callable[[], str | None]] = {}
         self._beyond_help = ""
 
     def alive(self) -> bool:
@@ -23,10 +29,15 @@ class HealthBoard:
 
     def degraded(self) -> dict[str, str]:
         """The parts that do not work now, and what is wrong with each."""
-        troubles = dict(self._troubles)
+        answers = {part: question() for part, question in self._questions.items()}
+        troubles = {part: answer for part, answer in answers.items() if answer} | self._troubles
         if self._beyond_help:
             troubles["process"] = self._beyond_help
         return troubles
+
+    def ask(self, part: str, question: Callable[[], str | None]) -> None:
+        """Have `question()` asked how `part` is whenever somebody wants to know; None means well."""
+        self._questions[part] = question
 
     def report(self, part: str, trouble: str) -> None:
         """Say that `part` does not work and why; logged when it is news."""

@@ -83,7 +83,7 @@ class Reconciler:
         await self._store([one for one in said if self._still_wanted(one)])
         self._away_since = None
         self._backoff.reset()
-        self._health.clear("store")
+        self._health.clear("reconcile")
 
     def _still_wanted(self, said: Said) -> bool:
         """Drop bodies of objects whose end was heard of while they waited."""
@@ -151,7 +151,7 @@ class Reconciler:
         if self._away_since is None:
             self._away_since = now
         self._inbox.put_back(changes)
-        self._health.report("store", error.message)
+        self._health.report("reconcile", f"changes wait to be stored: {error.message}")
         if now - self._away_since >= PATIENCE_SECONDS:
             for change in changes:
                 if change.uid in self._objects.live and self._objects.unsettled(change.uid):
