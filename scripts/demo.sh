@@ -11,15 +11,18 @@ servicegraph local up --detach --example "$example"
 variables="$(servicegraph local env)"
 eval "$variables"
 
+bold='' plain=''
+[ ! -t 1 ] || { bold=$'\033[1m' plain=$'\033[0m'; }
+
 show() {
-  printf '\n\033[1m$ %s\033[0m\n' "$*"
+  printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"
   "$@"
 }
 
 show kubectl get servicedependencies -A
 show servicegraph graph online-boutique/checkoutservice
 show servicegraph graph online-boutique/redis-cart:datastore --direction upstream
-! command -v curl >/dev/null || show curl -sS "$SERVICEGRAPH_URL/api/v1/services/online-boutique/redis-cart?kind=Datastore"
+! command -v curl >/dev/null || show curl -sS "$SERVICEGRAPH_URL/api/v1/services/online-boutique/checkoutservice"
 echo
 [ "${EXIT:-}" = 1 ] || cat <<NEXT
 
