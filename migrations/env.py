@@ -2,7 +2,7 @@
 
 `servicegraph.store.migrate` hands in the connection; `alembic revision` needs none. Two migrators started together wait for
 each other at the advisory lock, and the second then finds nothing to do. A migration that cannot get a lock on a table gives up
-after `LOCK_TIMEOUT` instead of stopping every reader that queues up behind it: run it again.
+soon instead of stopping every reader that queues up behind it: run it again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 MIGRATORS_LOCK = int.from_bytes(b"svcmigr", "big")
-LOCK_TIMEOUT = "10s"
 STATEMENT_TIMEOUT = "10min"
 
 
@@ -27,7 +26,7 @@ def migrate(connection: Connection) -> None:
     connection.exec_driver_sql("SET lock_timeout = 0")  # for as long as the other migrator takes
     connection.exec_driver_sql("SET statement_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATORS_LOCK})")
-    connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    connection.exec_driver_sql(f"SET lock_timeout = '{context.config.attributes['lock_timeout']}'")
     connection.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
     connection.commit()
     try:

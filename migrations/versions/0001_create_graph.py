@@ -29,8 +29,8 @@ WITH evidence AS (
             * (CASE WHEN o.confirmed THEN 1 ELSE 0.5 END) * (CASE WHEN o.stale THEN 0.5 ELSE 1 END) AS weight,
         row_number() OVER (
             PARTITION BY o.source, o.target
-            ORDER BY least(o.evidence, 3), b.created_at, b.namespace, b.name, b.uid, p.name,
-                o.evidence, o.protocol, o.mode, o.requirement
+            ORDER BY o.evidence, b.created_at, b.namespace, b.name, b.uid, p.name,
+                o.protocol, o.mode, o.requirement
         ) AS precedence
     FROM observations o JOIN providers p ON p.id = o.provider LEFT JOIN objects b ON b.id = o.object
 ), best AS (

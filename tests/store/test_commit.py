@@ -10,7 +10,7 @@ import pytest
 from servicegraph.errors import Deposed, StoreRefused
 from servicegraph.ingest.batch import Batch
 from servicegraph.model.ids import ServiceKey
-from servicegraph.model.observation import RemovedObject
+from servicegraph.model.observation import Observation, RemovedObject
 from servicegraph.model.vocabulary import Mode
 from support.declared import DAWN, calls, declares, service, stalls
 
@@ -32,7 +32,8 @@ async def test_the_same_batch_again_writes_no_row_and_makes_no_version(
     writer: GraphWriter, rows: Rows
 ) -> None:
     batch = Batch(
-        [declares("checkout", "payment", team="red", labels={"tier": "1"}), declares("payment")], [stalls("cart")]
+        [declares("checkout", "payment", team="red", labels={"tier": "1"}), declares("payment")],
+        [stalls("cart")],
     )
     first = await writer.commit(batch)
     before = await rows.addresses()
@@ -43,7 +44,9 @@ async def test_the_same_batch_again_writes_no_row_and_makes_no_version(
 
 async def test_the_same_facts_stated_anew_write_no_fact(writer: GraphWriter, rows: Rows) -> None:
     # Without the digest the facts themselves are compared, as after an upgrade that knows more to say.
-    batch = Batch([declares("checkout", calls(service("checkout"), "cart", details={"timeout": "1s"}), team="red")])
+    batch = Batch(
+        [declares("checkout", calls(service("checkout"), "cart", details={"timeout": "1s"}), team="red")]
+    )
     await writer.commit(batch)
     await rows.run("UPDATE objects SET digest = NULL")
     before = await rows.addresses()
@@ -116,7 +119,9 @@ async def test_an_edge_moved_to_another_service_is_gone_there_and_new_here(
 async def test_a_changed_statement_is_logged_with_what_it_was(writer: GraphWriter, rows: Rows) -> None:
     await writer.commit(Batch([declares("checkout", team="red", labels={"tier": "1"})]))
     await writer.commit(Batch([declares("checkout", team="blue", labels={"tier": "1"}, generation=2)]))
-    (change,) = await rows.of("SELECT subject, source, target, object, details FROM changes WHERE version = 2")
+    (change,) = await rows.of(
+        "SELECT subject, source, target, object, details FROM changes WHERE version = 2"
+    )
     assert change == {
         "subject": "node",
         "source": "shop/checkout",
@@ -187,7 +192,11 @@ async def test_a_generation_that_cannot_be_accepted_leaves_what_the_last_good_on
     assert (done.version, done.changed, done.stored) == (1, False, {})
     assert await rows.edges() == {("shop/checkout", "shop/cart")}
     (row,) = await rows.of("SELECT generation, stored_version, problem FROM objects")
-    assert row == {"generation": 2, "stored_version": 1, "problem": "InvalidSpec: spec.service.name is missing"}
+    assert row == {
+        "generation": 2,
+        "stored_version": 1,
+        "problem": "InvalidSpec: spec.service.name is missing",
+    }
 
 
 async def test_a_good_generation_clears_the_problem(writer: GraphWriter, rows: Rows) -> None:
@@ -225,7 +234,7 @@ async def test_a_problem_that_quotes_what_cannot_be_stored_is_stored_all_the_sam
     ids=["NUL in a name", "half a character in a name", "NUL", "half a character", "a number too large"],
 )
 async def test_a_value_that_postgres_refuses_stores_nothing_of_the_batch(
-    writer: GraphWriter, rows: Rows, bad: object
+    writer: GraphWriter, rows: Rows, bad: Observation
 ) -> None:
     before = await rows.addresses()
     with pytest.raises(StoreRefused):

@@ -52,5 +52,3 @@ def stalls(
 ) -> StalledObject:
     """The object called `name`, whose generation cannot be accepted."""
     return StalledObject(uid or f"uid-of-{name}", "shop", name, generation, DAWN, "InvalidSpec", message)
-
-

@@ -40,7 +40,9 @@ class Rows:
         """
         async with transaction(self.engine, read_only=True) as conn:
             return {
-                table: [tuple(row) for row in await conn.fetch(f"SELECT ctid, xmin, xmax FROM {table} ORDER BY 1")]
+                table: [
+                    tuple(row) for row in await conn.fetch(f"SELECT ctid, xmin, xmax FROM {table} ORDER BY 1")
+                ]
                 for table in metadata.tables
             }
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOCK_TIMEOUT = "10s"
+"""How long a migration waits for a table: everyone who comes later waits behind it."""
+
 
 def expected() -> str:
     """The revision that this version of servicegraph needs."""
@@ -44,24 +47,26 @@ def current(url: str) -> str | None:
     return _run(url, lambda connection: MigrationContext.configure(connection).get_current_revision())
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, *, lock_timeout: str = LOCK_TIMEOUT) -> None:
     """Bring the database to `expected()`; does nothing when it is there already. Not to be called from a running event loop.
 
     Raises:
+        StoreConflict: others held a table for `lock_timeout`; nothing was changed by the migration that met them.
         SchemaMissing: a newer servicegraph has migrated the database.
         StoreUnavailable: Postgres cannot be reached.
     """
-    _run(url, _upgraded)
+    _run(url, lambda connection: _move(command.upgrade, connection, "head", lock_timeout))
 
 
-def downgrade(url: str, revision: str = "base") -> None:
-    """Take the database back to `revision`, and with it the data that the older schema has no place for.
+def downgrade(url: str, revision: str = "base", *, lock_timeout: str = LOCK_TIMEOUT) -> None:
+    """Take the database back to `revision`; data that the older schema has no place for is lost.
 
     Raises:
+        StoreConflict: others held a table for `lock_timeout`; nothing was changed by the migration that met them.
         SchemaMissing: a newer servicegraph has migrated the database.
         StoreUnavailable: Postgres cannot be reached.
     """
-    _run(url, lambda connection: _downgraded(connection, revision))
+    _run(url, lambda connection: _move(command.downgrade, connection, revision, lock_timeout))
 
 
 async def check(engine: AsyncEngine) -> None:
@@ -88,14 +93,14 @@ def _what_to_do(found: str | None) -> str:
     )
 
 
-def _upgraded(connection: Connection) -> None:
+def _move(
+    direction: Callable[[Config, str], None], connection: Connection, revision: str, lock_timeout: str
+) -> None:
     _refuse_newer(connection)
-    command.upgrade(_config(connection), "head")
-
-
-def _downgraded(connection: Connection, revision: str) -> None:
-    _refuse_newer(connection)
-    command.downgrade(_config(connection), revision)
+    config = Config()
+    config.set_main_option("script_location", str(bundle.folder("migrations")).replace("%", "%%"))
+    config.attributes.update(connection=connection, lock_timeout=lock_timeout)
+    direction(config, revision)
 
 
 def _refuse_newer(connection: Connection) -> None:
@@ -116,13 +121,6 @@ def _run(url: str, work: Callable[[Connection], T]) -> T:
             await engine.dispose()
 
     return asyncio.run(run())
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(bundle.folder("migrations")).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _scripts() -> ScriptDirectory:
