@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo down test lint format types layers check lock docs clean
+.PHONY: help demo down test soak lint format types layers check lock bench docs clean
 
 help: ## List what one can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test: ## Run every test, with coverage (ARGS="tests/unit -k merge" for some)
 	@$(PYTHON) -m coverage run -m pytest $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report --skip-covered --show-missing > build/coverage.txt && tail -1 build/coverage.txt
+
+soak: ## Run the long tests, each for MINUTES=5 (they print the seeds that replay them)
+	@scripts/bootstrap.sh dev
+	@SOAK_MINUTES=$(or $(MINUTES),5) $(PYTHON) -m pytest -m soak $(ARGS)
 
 lint: ## Check style and formatting
 	@scripts/bootstrap.sh dev
@@ -46,6 +50,10 @@ check: lint types layers test ## All of the above
 lock: ## Write the hash-locked requirements anew from pyproject.toml
 	@scripts/bootstrap.sh dev
 	@scripts/lock.sh
+
+bench: ## Measure against the figures to reach, in one table (up to 30 minutes)
+	@scripts/bootstrap.sh dev
+	@$(PYTHON) -m benchmarks
 
 docs: ## Write docs/reference and .env.example anew from the code
 	@scripts/bootstrap.sh dev

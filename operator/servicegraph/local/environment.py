@@ -6,18 +6,17 @@ processes do to it. The command line (`cli/local.py`) is the only caller beside 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from servicegraph import bundle, settings
 from servicegraph.errors import BadInput, PartFailed
+from servicegraph.local import signals
 from servicegraph.local.cluster import OPERATOR_NAMESPACE, Cluster, Ports
 from servicegraph.local.controlplane import binaries
 from servicegraph.local.identity import Identity
@@ -30,10 +29,16 @@ from servicegraph.local.progress import relay
 from servicegraph.local.supervisor import Part, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from servicegraph.local.progress import Progress
 
+_OURSELVES = (
+    sys.executable,
+    "-P",
+    "-m",
+    "servicegraph",
+)  # -P: the folder it runs in is no place to import from
 _STOP_SECONDS = 40
 _KILLED_SECONDS = 15
 _OPERATOR_GRACE_SECONDS = 12  # it drains for up to 10
@@ -65,7 +70,7 @@ def run(options: Options, progress: Progress, ready: Callable[[State], None]) ->
     """
     place = Place(options.folder)
     supervisor = Supervisor(progress)
-    with place.hold() as lock, _signals_stop():
+    with place.hold() as lock, signals.raising_stopped():
         try:
             state = _start(options, supervisor, lock)
             apply_examples(state, options.examples, progress)
@@ -73,13 +78,13 @@ def run(options: Options, progress: Progress, ready: Callable[[State], None]) ->
             progress.done()
             ready(state)
             supervisor.watch()
-        except _Stopped:
+        except signals.Stopped:
             progress.note("Told to stop")
         except BaseException:
             progress.failed()
             raise
         finally:
-            _ignore_signals()
+            signals.ignore()
             supervisor.stop()
             progress.done()
 
@@ -123,8 +128,10 @@ def down(folder: Path, progress: Progress) -> bool:
     if state is None:
         raise PartFailed(f"the environment in {folder} is at its very start; try again in a moment")
     progress.step(f"Stopping the environment in {folder}")
-    if not _end(state.supervisor, signal.SIGTERM, _STOP_SECONDS) or not place.await_free(_KILLED_SECONDS):
-        _end(state.supervisor, signal.SIGKILL, _KILLED_SECONDS)  # the leashes see to the rest
+    if not signals.end(state.supervisor, signal.SIGTERM, _STOP_SECONDS) or not place.await_free(
+        _KILLED_SECONDS
+    ):
+        signals.end(state.supervisor, signal.SIGKILL, _KILLED_SECONDS)  # the leashes see to the rest
         if not place.await_free(_KILLED_SECONDS):
             raise PartFailed(
                 f"the environment in {folder} does not stop; its supervisor was process {state.supervisor}"
@@ -233,45 +240,3 @@ _OURSELVES = (
     "-m",
     "servicegraph",
 )  # -P: the folder it runs in is no place to import from
-
-
-class _Stopped(BaseException):
-    """A signal told us to stop."""
-
-
-@contextlib.contextmanager
-def _signals_stop() -> Iterator[None]:
-    """SIGTERM, SIGINT and SIGHUP raise `_Stopped` in the block."""
-
-    def stop(*_: object) -> NoReturn:
-        raise _Stopped
-
-    before = {
-        number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _ignore_signals() -> None:
-    """What is being stopped cannot be told to stop again; the leashes bound how long it takes."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end(pid: int, number: signal.Signals, seconds: float) -> bool:
-    """Signal a process that is not our child; whether it ended within `seconds`."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        signal.pidfd_send_signal(process, number)
-        return bool(select.select([process], [], [], seconds)[0])
-    except ProcessLookupError:
-        return True
-    finally:
-        os.close(process)
