@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = "v1.37.0"
 _CONNECT_SECONDS = 5
-_INDEX_SECONDS = 15  # all of it, name resolution included, which no time-out of a socket covers
+_INDEX_SECONDS = 10  # all of it, name resolution included, which no time-out of a socket covers
 _CHUNK = 1 << 20
 
 
