@@ -5,13 +5,15 @@ The order of the columns is that of `store.facts`; JSON is text here, which Post
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from servicegraph.errors import StoreRefused
+from servicegraph.model.observation import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.observation import DeclaredObject
+
+_fields_of = attrgetter(*(field.name for field in fields(Observation)))
+"""All that one observation says; twice as fast to write as the observation itself."""
 
 
 def digest(said: DeclaredObject) -> bytes:
@@ -28,7 +33,11 @@ def digest(said: DeclaredObject) -> bytes:
         StoreRefused: something in it cannot be written as JSON.
     """
     try:
-        text = orjson.dumps([said.statement, said.observations], default=list, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(
+            [said.statement, [_fields_of(seen) for seen in said.observations]],
+            default=tuple,
+            option=orjson.OPT_SORT_KEYS,
+        )
     except orjson.JSONEncodeError as error:
         raise StoreRefused(f"a value cannot be stored as JSON: {error}") from error
     return blake2b(text, digest_size=16).digest()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
@@ -41,7 +42,7 @@ FROM graph_meta g, pg_control_system() c
 
 # The first that says something wins: declared before api before others, the older object before the younger.
 _STATEMENTS = """
-SELECT s.service, s.technology, s.team, s.criticality, s.target, s.labels
+SELECT s.service, s.technology, s.team, s.criticality, s.target, NULLIF(s.labels, '{}')::text
 FROM statements s JOIN providers p ON p.id = s.provider LEFT JOIN objects o ON o.id = s.object
 ORDER BY p.evidence_group <> 'declared', p.evidence_group <> 'api', o.created_at, o.namespace, o.name, o.uid, p.name
 """
@@ -159,7 +160,13 @@ def _node(key: ServiceKey, said: Sequence[tuple[Any, ...]]) -> Node:
         return Node(key)
     technology, team, criticality, target, labels = map(_first, zip(*said, strict=True))
     return Node(
-        key, technology, team, criticality, target, tuple(sorted((labels or {}).items())), stated=True
+        key,
+        technology,
+        team,
+        criticality,
+        target,
+        tuple(sorted(orjson.loads(labels or "{}").items())),
+        stated=True,
     )
 
 
