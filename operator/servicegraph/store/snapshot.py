@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 
 from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
@@ -42,7 +41,7 @@ FROM graph_meta g, pg_control_system() c
 
 # The first that says something wins: declared before api before others, the older object before the younger.
 _STATEMENTS = """
-SELECT s.service, s.technology, s.team, s.criticality, s.target, NULLIF(s.labels, '{}')::text
+SELECT s.service, s.technology, s.team, s.criticality, s.target, NULLIF(s.labels, '{}')
 FROM statements s JOIN providers p ON p.id = s.provider LEFT JOIN objects o ON o.id = s.object
 ORDER BY p.evidence_group <> 'declared', p.evidence_group <> 'api', o.created_at, o.namespace, o.name, o.uid, p.name
 """
@@ -165,7 +164,7 @@ def _node(key: ServiceKey, said: Sequence[tuple[Any, ...]]) -> Node:
         team,
         criticality,
         target,
-        tuple(sorted(orjson.loads(labels or "{}").items())),
+        tuple(sorted((labels or {}).items())),
         stated=True,
     )
 
