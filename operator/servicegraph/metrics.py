@@ -48,6 +48,12 @@ http_seconds = Histogram(
 watch_restarts = Counter(
     "servicegraph_watch_restarts_total", "Restarts of the watch.", ["why"], registry=registry
 )
+resyncs = Counter(
+    "servicegraph_resyncs_total",
+    "Full comparisons of Kubernetes and the store, by result: done, failed.",
+    ["result"],
+    registry=registry,
+)
 resync_missed = Counter(
     "servicegraph_resync_missed_total",
     "Objects that a full comparison found and the watch had not delivered.",

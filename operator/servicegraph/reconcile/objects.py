@@ -6,6 +6,7 @@ and `find` (a list); `run` sets the standings; `report` and `resync` read both.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,21 @@ class Objects:
         self.heard: dict[str, int] = {}
         """The newest generation that the watch itself has delivered."""
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._word = asyncio.Event()
 
     def hear(self, body: dict[str, Any]) -> bool:
         """Take in a body from the watch; True when it has to be reconciled."""
+        self._word.set()
         if not self._take(body):
             return False
         meta = body["metadata"]
         self.heard[meta["uid"]] = max(meta["generation"], self.heard.get(meta["uid"], 0))
         return self.unsettled(meta["uid"])
+
+    async def next_word(self) -> None:
+        """Wait until the watch says something."""
+        self._word.clear()
+        await self._word.wait()
 
     def find(self, body: dict[str, Any]) -> bool:
         """Take in a body from a list; True when it has to be reconciled."""
@@ -51,6 +59,7 @@ class Objects:
 
     def forget(self, uid: str) -> None:
         """The object exists no more; a late word about it will be ignored, for a uid never comes back."""
+        self._word.set()
         self.live.pop(uid, None)
         self.standing.pop(uid, None)
         self.heard.pop(uid, None)

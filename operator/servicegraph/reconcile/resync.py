@@ -8,6 +8,7 @@ nothing. The same comparison finds a deaf watch: one that within a minute has no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,11 @@ class Resync:
             try:
                 await self.compare()
             except ServicegraphError as error:
+                metrics.resyncs.labels("failed").inc()
                 self._health.report("resync", f"the last full comparison failed: {error.message}")
                 await asyncio.sleep(backoff.next())
                 continue
+            metrics.resyncs.labels("done").inc()
             backoff.reset()
             self.done_once.set()
             await self._until_next()
@@ -141,13 +144,11 @@ class Resync:
         """Give the watch its minute; restart it when it still has not said what the list showed."""
         if not unheard:
             return
-        await asyncio.sleep(self._deaf_seconds)
-        heard = self._objects.heard
-        deaf = [
-            uid
-            for uid, generation in unheard.items()
-            if uid in self._objects.live and heard.get(uid, 0) < generation
-        ]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._deaf_seconds):
+                while self._still(unheard):
+                    await self._objects.next_word()
+        deaf = self._still(unheard)
         if not deaf:
             self._deaf_in_a_row = 0
             self._health.clear("watch")
@@ -160,6 +161,15 @@ class Resync:
             self._health.give_up(f"the watch stayed deaf through {_HELPLESS} restarts while lists work")
         self._restart_watch.set()
         self.request()
+
+    def _still(self, unheard: dict[str, int]) -> list[str]:
+        """Those of `unheard` that exist and that the watch has not told of yet."""
+        heard = self._objects.heard
+        return [
+            uid
+            for uid, generation in unheard.items()
+            if uid in self._objects.live and heard.get(uid, 0) < generation
+        ]
 
     async def _until_next(self) -> None:
         seconds = self._settings.resync_minutes * 60 * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

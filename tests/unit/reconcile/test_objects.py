@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from servicegraph.reconcile.objects import Objects
 from servicegraph.writeback.desired import Stalled, Stored, Waiting
 from support.bodies import body
@@ -55,3 +57,13 @@ def test_only_the_watch_counts_as_heard() -> None:
     assert objects.heard == {}
     objects.hear(body(generation=3))
     assert objects.heard == {UID: 3}
+
+
+async def test_whoever_waits_for_the_watch_hears_of_changes_and_of_deletions() -> None:
+    objects = Objects()
+    for happens in (lambda: objects.hear(body()), lambda: objects.forget(UID)):
+        waiting = asyncio.create_task(objects.next_word())
+        await asyncio.sleep(0)  # let it begin to wait
+        assert not waiting.done()
+        happens()
+        await waiting
