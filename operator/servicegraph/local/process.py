@@ -95,7 +95,8 @@ class Process:
             os.close(reported)
         line = os.read(self._report, 32).strip()
         if not line:
-            raise PartFailed(f"{command.name} could not be started: {self._leash.wait()}\n{self.tail()}")
+            self.stop()
+            raise PartFailed(f"{command.name} could not be put on a leash\n{self.tail()}")
         self.pid = int(line)
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from servicegraph.errors import PartFailed
 from servicegraph.local.process import Process
 
 if TYPE_CHECKING:
@@ -102,6 +103,17 @@ class Supervisor:
         watched.process, watched.due = None, now + seconds
         self.progress.note(f"{dead.obituary()}; it is started again in {seconds:g} s\n{dead.tail()}")
         dead.stop()
+
+    def _revive(self, watched: _Watched) -> None:
+        name = watched.part.command.name
+        try:
+            watched.process = Process(watched.part.command)
+        except (OSError, PartFailed) as error:  # the machine is out of processes, memory or disk
+            watched.deaths += 1
+            watched.due = time.monotonic() + delay(watched.deaths)
+            self.progress.note(f"{name} cannot be started: {error}")
+        else:
+            self.progress.note(f"{name} runs again as process {watched.process.pid}")
 
 
 def delay(deaths: int) -> float:
