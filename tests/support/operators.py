@@ -43,6 +43,7 @@ class Operator:
     kubeconfig: Path
     namespaces: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "servicegraph")
     port: int = field(default_factory=ports.free)
     process: Process | None = None
 
@@ -64,7 +65,7 @@ class Operator:
         }
         command = Command(
             "the operator",
-            (sys.executable, "-m", "servicegraph", "run"),
+            (*self.program, "run"),
             self.folder / "operator.log",
             environment=environment,
             folder=self.folder,
