@@ -22,7 +22,7 @@ test: ## Run every test, with coverage (ARGS="tests/unit -k merge" for some)
 	@mkdir -p build && $(PYTHON) -m coverage erase
 	@$(PYTHON) -m coverage run -m pytest $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
-	@$(PYTHON) -m coverage report --skip-covered --show-missing > build/coverage.txt && tail -1 build/coverage.txt
+	@$(PYTHON) -m coverage report --skip-covered --show-missing > build/coverage.txt && grep ^TOTAL build/coverage.txt
 
 soak: ## Run the long tests, each for MINUTES=5 (they print the seeds that replay them)
 	@scripts/bootstrap.sh dev
