@@ -176,7 +176,11 @@ def _start(options: Options, supervisor: Supervisor, lock: int) -> State:
     identity = Identity.of(place.folder, options.port)
     programs = binaries.locate(settings.load_local(), progress)
     postgres = Postgres(
-        place.folder / "postgres", place.logs / "postgres.log", identity.ports["postgres"], identity.password
+        place.folder / "postgres",
+        place.logs / "postgres.log",
+        identity.ports["postgres"],
+        identity.password,
+        durable=False,  # a killed server is back within a second; with fsync its recovery takes several
     )
     cluster = Cluster(
         place.folder,

@@ -30,7 +30,6 @@ _ALWAYS = (
     "--max_connections=300",
     "--timezone=UTC",
 )
-_FAST = ("--fsync=off", "--synchronous_commit=off", "--full_page_writes=off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,8 @@ class Postgres:
         log: file of its output.
         port: TCP port on 127.0.0.1.
         password: of the superuser `servicegraph`.
-        durable: False trades what survives a crash of the machine for speed; for tests.
+        durable: False does without fsync. What is committed then survives a killed server, which is back much
+            sooner, but not a crash of the machine.
     """
 
     folder: Path
@@ -76,7 +76,7 @@ class Postgres:
     def command(self) -> Command:
         """How to run the server."""
         program, data = self._home.program("postgres"), self._home.data
-        settings = (f"--port={self.port}", *_ALWAYS, *(() if self.durable else _FAST))
+        settings = (f"--port={self.port}", *_ALWAYS, f"--fsync={'on' if self.durable else 'off'}")
         return Command(
             name="postgres",
             argv=(str(program), "-D", str(data), *settings),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from servicegraph.local.process import Command
     from servicegraph.local.progress import Progress
 
-_CALM_SECONDS = 60
+_CALM_SECONDS = 5  # who lived longer than this was up and running, and is started again at once
 _LONGEST_DELAY_SECONDS = 30
 
 
