@@ -29,7 +29,7 @@ STOP_SECONDS = 8.0
 """How long a stopped round may take; after that its thread is left to die with the process."""
 _LOGIN_MINUTES = 10
 _PAUSES = (0.2, 1.0, 5.0, 15.0)
-"""Seconds before the next round, by how many have ended by themselves one after another."""
+"""Seconds before the next round or login, by how many have failed one after another."""
 
 
 class Watch:
@@ -51,6 +51,8 @@ class Watch:
         self._restart = restart
         self._round = 0
         self._failures = 0
+        self._logins = 0
+        """How many there were since the watch last delivered something: what is refused would be asked for at once again."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, round after round, until `stop` is set."""
@@ -59,9 +61,9 @@ class Watch:
             while not stop.is_set():
                 if await self._one_round(stopping):
                     continue
-                pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+                pause = _pause(self._failures)
                 self._failures += 1
-                await asyncio.wait({stopping}, timeout=pause * _jitter())
+                await asyncio.wait({stopping}, timeout=pause)
         finally:
             stopping.cancel()
 
@@ -111,6 +113,7 @@ class Watch:
         # A round that was left behind may still speak; what it says is older than what the present one lists.
         if number == self._round:
             self._failures = 0
+            self._logins = 0
             self._deliver(body, kind)
 
     async def _watch(
@@ -119,17 +122,24 @@ class Watch:
         registry = kopf.OperatorRegistry()
         servicedependency.register(registry, heard)
         kopf.on.login(registry=registry, id="kubeconfig")(self._login)
-        await kopf.operator(
-            registry=registry,
-            settings=_kopf_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=flag,
-        )
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_kopf_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=flag,
+            )
+        finally:
+            # Kopf waits for the flag in a thread of the loop's own; the loop cannot close before that thread ends.
+            flag.set()
 
-    def _login(self, **_: Any) -> kopf.ConnectionInfo:
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         """Read the credentials anew at every login, since mounted tokens are replaced while we run."""
+        self._logins += 1
+        if self._logins > 1:
+            await asyncio.sleep(_pause(self._logins - 2))
         now = self._credentials()
         return kopf.ConnectionInfo(
             server=now.server,
@@ -142,6 +152,11 @@ class Watch:
             private_key_path=now.private_key_path,
             expiration=datetime.now(UTC) + timedelta(minutes=_LOGIN_MINUTES),
         )
+
+
+def _pause(failures: int) -> float:
+    """Seconds to wait after so many earlier failures."""
+    return _PAUSES[min(failures, len(_PAUSES) - 1)] * _jitter()
 
 
 def _jitter() -> float:
