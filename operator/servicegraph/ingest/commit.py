@@ -88,11 +88,9 @@ class GraphWriter:
 async def _known(conn: Connection, batch: Batch) -> list[objects.StoredObject]:
     """Step 2, the reading: stored objects that share a uid or a name with the batch."""
     living: list[DeclaredObject | StalledObject] = [*batch.objects, *batch.stalled]
-    return await objects.known(
-        conn,
-        {one.uid for one in (*living, *batch.removed)},
-        {(one.namespace, one.name) for one in living},
-    )
+    names: dict[str, tuple[str, str] | None] = {one.uid: None for one in batch.removed}
+    names.update((one.uid, (one.namespace, one.name)) for one in living)
+    return await objects.known(conn, names)
 
 
 async def _write_objects(

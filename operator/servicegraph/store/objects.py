@@ -6,13 +6,15 @@ Read at the start by the resync and the write-back, so that a restart over uncha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from servicegraph.store.engine import transaction
+from servicegraph.store.write import fresh_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One declared object as it is stored."""
+    """One declared object as it is stored; the fields are the columns."""
 
     id: int
     uid: str
@@ -39,6 +41,11 @@ class StoredObject:
     """Of all that its last good generation says: equal means that its facts need not be looked at."""
 
 
+_COLUMNS = tuple(field.name for field in fields(StoredObject))
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM objects"  # noqa: S608 - names of our own columns
+_values = attrgetter(*_COLUMNS[1:])
+
+
 async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
     """All stored objects by uid.
 
@@ -46,53 +53,43 @@ async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
         StoreUnavailable: Postgres cannot be reached or has no tables.
     """
     async with transaction(engine, read_only=True) as conn:
-        rows = await conn.fetch(
-            "SELECT id, uid, namespace, name, generation, created_at, stored_version, problem, digest FROM objects"
+        rows = await conn.fetch(_SELECT)
+    return {row["uid"]: StoredObject(*row) for row in rows}
+
+
+async def known(conn: Connection, batch: Mapping[str, tuple[str, str] | None]) -> list[StoredObject]:
+    """The stored objects of a batch, and those that have a name which it gives to another uid.
+
+    Args:
+        conn: inside a transaction.
+        batch: namespace and name by uid; None for an object that is gone, whose name may have been taken since.
+    """
+    rows = await conn.fetch(f"{_SELECT} WHERE uid = ANY($1::text[])", list(batch))
+    stored = [StoredObject(*row) for row in rows]
+    # A uid keeps its name for ever: where one is stored, nobody else has its name.
+    unstored = batch.keys() - {one.uid for one in stored}
+    names = [name for uid in unstored if (name := batch[uid]) is not None]
+    if names:
+        rivals = await conn.fetch(
+            f"{_SELECT} JOIN unnest($1::text[], $2::text[]) AS wanted (namespace, name) USING (namespace, name)",
+            [namespace for namespace, _ in names],
+            [name for _, name in names],
         )
-    return {row["uid"]: StoredObject(**row) for row in rows}
-
-
-async def known(
-    conn: Connection, uids: Collection[str], names: Collection[tuple[str, str]]
-) -> list[StoredObject]:
-    """The stored objects that have one of `uids`, or one of `names` (namespace, name)."""
-    rows = await conn.fetch(
-        """
-        SELECT id, uid, namespace, name, generation, created_at, stored_version, problem, digest
-        FROM objects WHERE uid = ANY($1::text[])
-        UNION
-        SELECT o.id, o.uid, o.namespace, o.name, o.generation, o.created_at, o.stored_version, o.problem, o.digest
-        FROM objects o JOIN unnest($2::text[], $3::text[]) AS wanted (namespace, name) USING (namespace, name)
-        """,
-        list(uids),
-        [namespace for namespace, _ in names],
-        [name for _, name in names],
-    )
-    return [StoredObject(**row) for row in rows]
+        stored += [StoredObject(*row) for row in rivals]
+    return stored
 
 
 async def insert(conn: Connection, new: Sequence[StoredObject]) -> dict[str, int]:
     """Store objects seen for the first time, whatever their `id`; returns the ids they were given, by uid."""
     if not new:
         return {}
-    rows = await conn.fetch(
-        """
-        INSERT INTO objects (uid, namespace, name, generation, created_at, stored_version, problem, digest)
-        SELECT * FROM unnest(
-            $1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::text[], $8::bytea[]
-        )
-        RETURNING id, uid
-        """,
-        [one.uid for one in new],
-        [one.namespace for one in new],
-        [one.name for one in new],
-        [one.generation for one in new],
-        [one.created_at for one in new],
-        [one.stored_version for one in new],
-        [one.problem for one in new],
-        [one.digest for one in new],
+    fresh = await fresh_ids(conn, "objects", len(new))
+    await conn.copy_records_to_table(
+        "objects",
+        records=[(number, *_values(one)) for number, one in zip(fresh, new, strict=True)],
+        columns=_COLUMNS,
     )
-    return {row["uid"]: row["id"] for row in rows}
+    return {one.uid: number for number, one in zip(fresh, new, strict=True)}
 
 
 async def update(conn: Connection, moved: Sequence[StoredObject]) -> None:

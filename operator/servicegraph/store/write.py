@@ -78,19 +78,23 @@ async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[d
         *_columns(keys),
     )
     ids = {ServiceKey(*row[:4]): row[4] for row in map(tuple, found)}
-    missing = sorted(set(keys) - ids.keys())
-    if missing:
-        made = await conn.fetch(
-            """
-            INSERT INTO services (cluster, namespace, name, kind, printed)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-            RETURNING cluster, namespace, name, kind, id
-            """,
-            *_columns(missing),
-            [str(key) for key in missing],
-        )
-        ids.update({ServiceKey(*row[:4]): row[4] for row in map(tuple, made)})
+    missing = sorted((str(key), key) for key in set(keys) - ids.keys())
+    fresh = await fresh_ids(conn, "services", len(missing))
+    await conn.copy_records_to_table(
+        "services",
+        records=[(number, *key, printed) for number, (printed, key) in zip(fresh, missing, strict=True)],
+        columns=("id", "cluster", "namespace", "name", "kind", "printed"),
+    )
+    ids.update((key, number) for number, (_, key) in zip(fresh, missing, strict=True))
     return ids, len(missing)
+
+
+async def fresh_ids(conn: Connection, table: str, count: int) -> list[int]:
+    """That many surrogate keys of `table` that were never given before, so that its rows can be written by COPY."""
+    given = await conn.fetch(
+        "SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)", table, count
+    )
+    return [row[0] for row in given]
 
 
 def _columns(keys: Collection[ServiceKey]) -> tuple[list[str], list[str], list[str], list[str]]:
