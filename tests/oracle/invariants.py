@@ -32,14 +32,14 @@ def check_at_rest(system: System, *, patience: float = PATIENCE, resync: bool = 
 
     Args:
         system: on which nobody works meanwhile.
-        patience: how long to wait for it.
+        patience: how long to wait for it; what is wrong until then is wrong.
         resync: wait for further full comparisons too, and require that they write nothing; let them come often
             (`RESYNC_MINUTES`).
     """
     found = until_none(lambda: _not_at_rest(system), patience)
     if found or not resync:
         return found
-    return check_resync_writes_nothing(system, patience)
+    return check_resync_writes_nothing(system)
 
 
 def _not_at_rest(system: System) -> list[Violation]:
@@ -180,11 +180,11 @@ def check_queues(system: System) -> list[Violation]:
     ]
 
 
-def check_resync_writes_nothing(system: System, patience: float = PATIENCE) -> list[Violation]:
+def check_resync_writes_nothing(system: System) -> list[Violation]:
     """I1: a full comparison of what is at rest writes no row and sends no PATCH."""
     before = _written(system)
     enough = system.server.metric(COMPARISONS, result="done") + 2  # one that has begun and ended since now
-    found = until_none(lambda: _compares(system.server, enough), patience)
+    found = until_none(lambda: _compares(system.server, enough))
     after = _written(system)
     return found or [
         Violation("I1", f"a full comparison has changed {what}: {before.get(what)} became {after.get(what)}")
