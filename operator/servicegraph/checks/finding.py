@@ -27,14 +27,24 @@ class Finding:
     """How many of the object's dependencies the finding is about."""
 
 
-def listed(parts: list[str], room: int) -> str:
-    """The parts joined by `; ` as far as they fit into `room` characters, and how many more there are."""
+def listed(parts: list[str], room: int, *, beyond: int = 0) -> str:
+    """The parts joined by `; ` as far as they fit into `room` characters, and how many more there are.
+
+    Args:
+        parts: what may be shown, the most important first.
+        room: the longest that the text may be.
+        beyond: how many more there are than `parts`.
+    """
     text = ""
     for at, part in enumerate(parts):
-        rest = f"; and {len(parts) - at} more" if at else ""
+        left = len(parts) - at + beyond
         longer = f"{text}; {part}" if at else part
-        still_needed = len(f"; and {len(parts) - at - 1} more") if at + 1 < len(parts) else 0
-        if len(longer) + still_needed > room:
-            return text + rest if text else part[: room - 1] + "…"
+        if len(longer) + len(_more(left - 1)) > room:
+            return text + _more(left) if text else part[: room - 1] + "…"
         text = longer
-    return text
+    return text + _more(beyond)
+
+
+def _more(number: int) -> str:
+    """What stands for so many that are not shown."""
+    return f"; and {number} more" if number else ""

@@ -10,7 +10,7 @@ bisections and need no dictionary, and all services of a namespace stand side by
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -24,11 +24,12 @@ from servicegraph.model.ids import Kind, ServiceKey
 from servicegraph.model.vocabulary import Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
+    from servicegraph.graph.conflicts import Conflicts
 
     Int32s = npt.NDArray[np.int32]
 
@@ -64,6 +65,8 @@ class Snapshot:
     """By edge: neither stale nor quarantined, which is what an answer shows unless it is asked for more."""
     grounds: npt.NDArray[np.uint8]
     """By node: on which grounds it is known, as bits that `is_shown` reads."""
+    conflicts: Mapping[str, Conflicts] = field(default_factory=dict)
+    """By uid of an object: where an older object's word counts instead of its own."""
 
     def position(self, key: ServiceKey) -> int | None:
         """Where the node with this key stands; None if there is none."""
@@ -118,6 +121,7 @@ def build(
     providers: Sequence[Provider],
     protocols: Sequence[str],
     observations: ObservationColumns,
+    conflicts: Mapping[str, Conflicts] | None = None,
 ) -> Snapshot:
     """Make a snapshot of everything that is stored.
 
@@ -129,6 +133,7 @@ def build(
         providers: in a stable order, which decides between providers that are otherwise equal.
         protocols: position 0 is the empty one.
         observations: in any order.
+        conflicts: what `graph.conflicts` has found; None for none.
     """
     nodes, observations = _in_key_order(nodes, observations)
     groups = {group: number for number, group in enumerate(dict.fromkeys(one.group for one in providers))}
@@ -139,8 +144,17 @@ def build(
     for array in (clear, grounds):
         array.setflags(write=False)
     return Snapshot(
-        mark, tuple(nodes), tuple(providers), tuple(protocols), edges, outgoing, incoming, clear, grounds
-    )  # fmt: skip
+        mark=mark,
+        nodes=tuple(nodes),
+        providers=tuple(providers),
+        protocols=tuple(protocols),
+        edges=edges,
+        outgoing=outgoing,
+        incoming=incoming,
+        clear=clear,
+        grounds=grounds,
+        conflicts=conflicts or {},
+    )
 
 
 def _in_key_order(

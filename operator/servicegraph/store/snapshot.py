@@ -14,16 +14,20 @@ import numpy as np
 
 from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
+from servicegraph.graph.conflicts import conflicts
 from servicegraph.graph.snapshot import Snapshot, build
 from servicegraph.model.ids import ServiceKey
 from servicegraph.store import columns
+from servicegraph.store.claims import differing_claims
 from servicegraph.store.engine import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from servicegraph.graph.conflicts import Claim, Conflicts
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Rows = Sequence[asyncpg.Record]
@@ -56,6 +60,7 @@ class Inputs:
     providers: Sequence[Provider]
     protocols: Sequence[str]
     observations: ObservationColumns
+    conflicts: Mapping[str, Conflicts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class _Answers:
     protocols: Rows
     objects: Rows
     observations: bytes
+    claims: Sequence[Claim]
 
 
 async def load(engine: AsyncEngine) -> Snapshot:
@@ -121,12 +127,20 @@ async def _asked(conn: Connection) -> _Answers:
         protocols=await conn.fetch("SELECT id, name FROM protocols ORDER BY id"),
         objects=await conn.fetch("SELECT id FROM objects ORDER BY created_at, namespace, name, uid"),
         observations=await columns.copied(conn),
+        claims=await differing_claims(conn),
     )
 
 
 def _graph(answers: _Answers) -> Snapshot:
     inputs = _inputs(answers)
-    return build(inputs.mark, inputs.nodes, inputs.providers, inputs.protocols, inputs.observations)
+    return build(
+        inputs.mark,
+        inputs.nodes,
+        inputs.providers,
+        inputs.protocols,
+        inputs.observations,
+        inputs.conflicts,
+    )
 
 
 def _inputs(answers: _Answers) -> Inputs:
@@ -142,6 +156,7 @@ def _inputs(answers: _Answers) -> Inputs:
             protocols=columns.keys_of(answers.protocols),
             objects=np.append(np.int32(columns.NO_OBJECT), columns.keys_of(answers.objects)),
         ),
+        conflicts=conflicts(answers.claims),
     )
 
 

@@ -24,8 +24,10 @@ RECONCILING = "Reconciling"
 """True while this generation waits to be stored; absent otherwise."""
 STALLED = "Stalled"
 """True while this generation cannot be accepted until somebody changes it; absent otherwise."""
+CONFLICTING = "Conflicting"
+"""True while an older object says otherwise about the same service or call, and counts; absent otherwise."""
 
-OURS = (READY, RESOLVED, OBSERVED, RECONCILING, STALLED)
+OURS = (READY, RESOLVED, OBSERVED, RECONCILING, STALLED, CONFLICTING)
 """All types that the operator writes, in the order in which they are written; others belong to others."""
 
 STORED = "Stored"

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.checks.conflicting import conflicting
 from servicegraph.checks.near import KnownServices
 from servicegraph.checks.targets import resolved
 from servicegraph.writeback.conditions import (
+    CONFLICTING,
     NO_PROVIDER,
     NOT_EVALUATED,
     OBSERVED,
@@ -74,7 +76,7 @@ def desired(live: LiveObject, standing: Standing, snapshot: Snapshot | None, now
     if isinstance(standing, Stored):
         return _stored(live, standing, snapshot, before, now)
     if isinstance(standing, Stalled):
-        return _stalled(standing, before, now)
+        return _stalled(live, standing, snapshot, before, now)
     if before.get("observedGeneration") == live.generation:
         return before  # a generation that has been answered waits for nothing
     return _waiting(live.generation, standing, before, now)
@@ -101,6 +103,7 @@ def _stored(
         condition(READY, "True", STORED, "accepted and stored", standing.generation),
         verdict,
         condition(OBSERVED, "Unknown", NO_PROVIDER, "no source of telemetry is set up", standing.generation),
+        *_conflicts(live, snapshot, standing, earlier),
     ]
     summary = {"declared": len(live.targets), "observed": 0, "unobserved": 0, "undeclared": 0}
     return {
@@ -139,7 +142,27 @@ def _known(snapshot: Snapshot) -> KnownServices:
     return KnownServices(snapshot)
 
 
-def _stalled(standing: Stalled, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _conflicts(
+    live: LiveObject, snapshot: Snapshot | None, standing: Stored | Stalled, earlier: Conditions
+) -> list[dict[str, Any]]:
+    """That an older object's word counts instead of this one's, while it does; without a graph, as it was last seen.
+
+    Of a refused object the graph holds what its last good generation said, the one whose targets were judged last.
+    """
+    judged = earlier.get(RESOLVED, {}) if isinstance(standing, Stalled) else {}
+    generation = judged.get("observedGeneration", standing.generation)
+    if snapshot is not None and (isinstance(standing, Stalled) or snapshot.mark.version >= standing.version):
+        finding = conflicting(snapshot.conflicts.get(live.uid))
+        if finding is None:
+            return []
+        return [condition(CONFLICTING, finding.status, finding.reason, finding.message, generation)]
+    last = earlier.get(CONFLICTING)
+    return [last] if last and last.get("observedGeneration") == generation else []
+
+
+def _stalled(
+    live: LiveObject, standing: Stalled, snapshot: Snapshot | None, before: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
     """Refused: says so, and leaves standing what the last good generation was told."""
     earlier = by_type(before)
     wanted = [
@@ -147,6 +170,7 @@ def _stalled(standing: Stalled, before: Mapping[str, Any], now: datetime) -> dic
         earlier.get(RESOLVED) or _not_evaluated(RESOLVED, standing.generation),
         earlier.get(OBSERVED) or _not_evaluated(OBSERVED, standing.generation),
         condition(STALLED, "True", standing.reason, standing.message, standing.generation),
+        *_conflicts(live, snapshot, standing, earlier),
     ]
     return {
         **_kept(before),

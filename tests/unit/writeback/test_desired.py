@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from servicegraph.graph.columns import Node
+from servicegraph.graph.conflicts import Conflict, Conflicts, Difference
 from servicegraph.model.ids import ServiceKey
 from servicegraph.model.status import ServiceDependencyStatus
 from servicegraph.writeback.desired import Stalled, Standing, Stored, Waiting, desired, differs
@@ -16,10 +18,15 @@ from servicegraph.writeback.live import LiveObject
 from support.bodies import body
 from support.graphs import MARK, snapshot
 
+if TYPE_CHECKING:
+    from servicegraph.graph.snapshot import Snapshot
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=5)
 GRAPH = snapshot([], [Node(ServiceKey("", "shop", name, "Service"), stated=True) for name in ("a", "b")])
 VERSION = MARK.version
+LOST = Conflict("shop/old", "shop/a → shop/b", (Difference("mode", "Async", "Sync"),))
+CONFLICTED = replace(GRAPH, conflicts={"uid-shop-a": Conflicts((LOST,), 1)})
 
 
 def live(
@@ -136,6 +143,32 @@ def test_an_outage_says_nothing_on_objects_whose_generation_was_answered() -> No
     assert not differs(good, desired(live(good), Waiting("StoreUnavailable", "no answer"), None, LATER))
 
 
+def test_an_object_whose_word_does_not_count_is_ready_and_says_that_it_conflicts_as_long_as_it_does() -> None:
+    status = desired(live(), Stored(1, VERSION), CONFLICTED, NOW)
+    assert conditions(status)["Ready"] == ("True", "Stored")
+    assert conditions(status)["Conflicting"] == ("True", "AttributesDiffer")
+    assert "shop/old declares mode Async for shop/a → shop/b" in status["conditions"][-1]["message"]
+    assert "Conflicting" not in conditions(desired(live(status), Stored(1, VERSION), GRAPH, LATER))
+
+
+def test_a_conflict_is_not_denied_before_the_graph_is_loaded() -> None:
+    status = desired(live(), Stored(1, VERSION), CONFLICTED, NOW)
+    assert not differs(status, desired(live(status), Stored(1, VERSION), None, LATER))
+    changed = desired(live(status, generation=2), Stored(2, VERSION + 1), None, LATER)
+    assert "Conflicting" not in conditions(changed), "nobody knows yet of what is said now"
+
+
+def test_a_refused_object_conflicts_by_what_its_last_good_generation_said() -> None:
+    good = desired(live(), Stored(1, VERSION), CONFLICTED, NOW)
+    bad = desired(live(good, generation=2), Stalled(2, "SelfDependency", "it is itself"), CONFLICTED, LATER)
+    by_type = {one["type"]: one for one in bad["conditions"]}
+    assert by_type["Conflicting"]["observedGeneration"] == 1
+    assert by_type["Stalled"]["observedGeneration"] == 2
+    for graph, applies in ((None, True), (CONFLICTED, True), (GRAPH, False)):
+        again = desired(live(bad, generation=2), Stalled(2, "SelfDependency", "it is itself"), graph, LATER)
+        assert ("Conflicting" in conditions(again)) is applies
+
+
 def test_conditions_of_others_make_no_difference() -> None:
     good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
     foreign = {**good, "conditions": [{"type": "Blessed", "status": "True"}, *reversed(good["conditions"])]}
@@ -168,13 +201,18 @@ standings = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), standings, st.booleans()), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), standings, st.sampled_from([None, GRAPH, CONFLICTED])),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_whatever_came_before_a_status_fits_the_schema_and_asking_again_changes_nothing(
-    steps: list[tuple[int, Standing, bool]],
+    steps: list[tuple[int, Standing, Snapshot | None]],
 ) -> None:
     status: dict[str, Any] | None = None
-    for generation, standing, loaded in steps:
-        graph = GRAPH if loaded else None
+    for generation, standing, graph in steps:
         status = desired(live(status, generation), standing, graph, NOW)
         ServiceDependencyStatus.model_validate(status, extra="forbid")
         assert not differs(status, desired(live(status, generation), standing, graph, LATER))
