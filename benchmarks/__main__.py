@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import in_memory
+from benchmarks import in_memory, stored
 from benchmarks.rows import HEADING
 
-MODULES = (in_memory,)
+MODULES = (in_memory, stored)
 
 
 def main() -> int:

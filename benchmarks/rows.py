@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REACHED, NOT_REACHED = "ok", "missed"
+ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +35,42 @@ class Row:
     def __str__(self) -> str:
         verdict = REACHED if self.reached else NOT_REACHED
         return (
-            f"{self.what:<46} {self.size:>9} {self.ours:>12} {self.measure:>32} "
-            f"{self.ratio:>7.2f} {self.limit:>6.2f}  {verdict}"
+            f"{self.what:<40} {self.size:>9} {self.ours:>10} {self.measure:>32} "
+            f"{self.ratio:>8.3f} {self.limit:>6.2f}  {verdict}"
         )
 
 
-HEADING = f"{'what':<46} {'size':>9} {'ours':>12} {'measured by':>32} {'ratio':>7} {'limit':>6}"
+HEADING = f"{'what':<40} {'size':>9} {'ours':>10} {'measured by':>32} {'ratio':>8} {'limit':>6}"
 
 
-def seconds(work: Callable[[], object], other: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
-    """The median seconds of both, taken in turns so that a slow moment of the machine meets both."""
-    taken: tuple[list[float], list[float]] = ([], [])
+def nothing() -> None:
+    """Needs no preparation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something whose seconds are measured, and what has to be done before, which is not."""
+
+    do: Callable[[], object]
+    before: Callable[[], object] = nothing
+
+
+def seconds(*works: Work, rounds: int = ROUNDS) -> tuple[float, ...]:
+    """The median seconds of each, taken in turns so that a slow moment of the machine meets all."""
+    taken: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
-        for one, times in zip((work, other), taken, strict=True):
+        for work, times in zip(works, taken, strict=True):
+            work.before()
             gc.collect()
             start = perf_counter()
-            one()
+            work.do()
             times.append(perf_counter() - start)
-    return median(taken[0]), median(taken[1])
+    return tuple(map(median, taken))
 
 
 def shown(value: float) -> str:
     """Seconds as people read them."""
-    return f"{value * 1e6:.1f} µs" if value < 1e-3 else f"{value * 1e3:.1f} ms"
+    for unit, name in ((1e-6, "ns"), (1e-3, "µs"), (1.0, "ms")):
+        if value < unit:
+            return f"{value / unit * 1e3:.1f} {name}"
+    return f"{value:.2f} s"
