@@ -1,9 +1,10 @@
-"""A team that declares things in its namespace, and knows what the graph has to say then."""
+"""A team that declares things in its namespace, and knows what the graph and the statuses have to say then."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.model.servicedependency import API_VERSION, PLURAL
 from support.operators import eventually
 
 if TYPE_CHECKING:
@@ -23,28 +24,43 @@ class Team:
         self._server = server
         self.namespace = namespace
         self.declared: dict[str, tuple[str, ...]] = {}
-        """What each living object says that it calls."""
+        """What each living object says that it calls; of one that is stalled, what it said before."""
+        self.stalled: set[str] = set()
+        """Living objects whose newest generation cannot be accepted."""
 
     def apply(self, name: str, *targets: str) -> None:
         """Declare that `name` calls `targets`, and nothing else."""
-        spec = {"service": {"name": name}, "dependencies": [{"name": target} for target in targets]}
-        answer = self._server.apply(self.namespace, spec, "team", query="force=true", name=name)
-        assert answer.code in {200, 201}, answer.message
+        self._send(name, [{"name": target} for target in targets])
         self.declared[name] = targets
+        self.stalled.discard(name)
+
+    def apply_nonsense(self, name: str) -> None:
+        """Let an object say that it calls itself, in words that the schema lets pass."""
+        self._send(name, [{"name": name, "namespace": self.namespace}])
+        self.stalled.add(name)
 
     def delete(self, name: str) -> None:
         """Delete an object."""
         assert self._server.delete(self.namespace, name).code == 200
         del self.declared[name]
+        self.stalled.discard(name)
 
     def delete_all(self) -> None:
         """Delete every object."""
         for name in list(self.declared):
             self.delete(name)
 
-    def get(self, name: str) -> dict[str, Any]:
-        """An object as it is."""
-        return self._server.get(self.namespace, name)
+    def scribble(self, name: str) -> None:
+        """Edit a status, as nobody should."""
+        answer = self._server.merge(
+            self.namespace, {"status": {"summary": {"declared": 77}}}, name=name, part="/status"
+        )
+        assert answer.code == 200, answer.message
+
+    def objects(self) -> dict[str, dict[str, Any]]:
+        """The living objects as they are, by name."""
+        listed = self._server.ask("GET", f"/apis/{API_VERSION}/namespaces/{self.namespace}/{PLURAL}").body
+        return {one["metadata"]["name"]: one for one in listed["items"]}
 
     @property
     def edges(self) -> Edges:
@@ -56,19 +72,30 @@ class Team:
         }
 
     def behind(self) -> list[str]:
-        """The living objects whose newest generation has no answer in their status yet, or an answer other than Ready."""
-        return [name for name in self.declared if not _is_ready(self.get(name))]
+        """The living objects whose status does not say yet what it has to."""
+        objects = self.objects()
+        return [name for name in self.declared if not self._is_answered(name, objects[name])]
+
+    def is_settled(self, operator: Operator) -> bool:
+        """Whether the graph equals what the objects say, and every status answers the newest generation of its object."""
+        return operator.edges(self.namespace) == self.edges and not self.behind()
 
     def settle(self, operator: Operator) -> None:
-        """Wait until the graph equals what the objects say, and every object says Ready for its newest generation."""
-        eventually(
-            lambda: operator.edges(self.namespace) == self.edges,
-            f"the graph of {self.namespace} equals what its objects say",
-        )
-        eventually(lambda: not self.behind(), "every object is answered")
+        """Wait for that."""
+        eventually(lambda: self.is_settled(operator), f"{self.namespace} is settled: {self.declared}")
 
+    def _send(self, name: str, dependencies: list[dict[str, Any]]) -> None:
+        spec = {"service": {"name": name}, "dependencies": dependencies}
+        answer = self._server.apply(self.namespace, spec, "team", query="force=true", name=name)
+        assert answer.code in {200, 201}, answer.message
 
-def _is_ready(body: dict[str, Any]) -> bool:
-    status = body["status"]
-    ready = {one["type"]: one["status"] for one in status.get("conditions", [])}.get("Ready")
-    return status["observedGeneration"] == body["metadata"]["generation"] and ready == "True"
+    def _is_answered(self, name: str, body: dict[str, Any]) -> bool:
+        status = body["status"]
+        said = {one["type"]: one["status"] for one in status.get("conditions", [])}
+        if status["observedGeneration"] != body["metadata"]["generation"]:
+            return False
+        if name in self.stalled:
+            return said.get("Stalled") == "True"
+        targets = self.declared[name]
+        counted = {"declared": len(targets), "unresolved": len(set(targets) - self.declared.keys())}
+        return said.get("Ready") == "True" and counted.items() <= status.get("summary", {}).items()
