@@ -58,6 +58,8 @@ class Work:
 def seconds(*works: Work, rounds: int = ROUNDS) -> tuple[float, ...]:
     """The median seconds of each, taken in turns so that a slow moment of the machine meets all."""
     taken: list[list[float]] = [[] for _ in works]
+    gc.collect()
+    gc.freeze()  # what lives already is no garbage of what is measured
     for _ in range(rounds):
         for work, times in zip(works, taken, strict=True):
             work.before()
@@ -65,6 +67,7 @@ def seconds(*works: Work, rounds: int = ROUNDS) -> tuple[float, ...]:
             start = perf_counter()
             work.do()
             times.append(perf_counter() - start)
+    gc.unfreeze()
     return tuple(map(median, taken))
 
 

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 from servicegraph import metrics
 from servicegraph.ingest.batch import Committed
 from servicegraph.ingest.decide import UNDECLARED, decide
-from servicegraph.ingest.rows import Keys, named_protocols, named_services, observation_rows, statement_rows
+from servicegraph.ingest.rows import (
+    Keys,
+    added_rows,
+    named_protocols,
+    named_services,
+    observation_rows,
+    statement_rows,
+)
 from servicegraph.model.observation import DECLARED_PROVIDER, DeclaredObject
 from servicegraph.store import objects, write
 from servicegraph.store.engine import transaction
-from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp
+from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp, log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,12 +127,14 @@ async def _write_facts(
     changed, loose = False, set[int]()
     for facts, rows in ((STATEMENTS, statement_rows), (OBSERVATIONS, observation_rows)):
         outcome = await facts.restate(conn, rows(again, keys), [*_scope(again, ids), *gone], stamp)
-        added = await facts.append(conn, rows(first, keys), _scope(first, ids), stamp)
+        added = await facts.append(conn, rows(first, keys)) if first else 0
         written[facts.table, "insert"] += added + outcome.added
         written[facts.table, "update"] += outcome.changed
         written[facts.table, "delete"] += outcome.removed
         changed = changed or bool(added or outcome.added or outcome.changed or outcome.removed)
         loose |= outcome.loose
+    if first:
+        await log(conn, added_rows(first, keys, stamp))
     return changed, loose
 
 

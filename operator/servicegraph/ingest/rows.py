@@ -14,6 +14,7 @@ import orjson
 
 from servicegraph.errors import StoreRefused
 from servicegraph.model.observation import Observation
+from servicegraph.store.facts import OBSERVATIONS, STATEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.observation import DeclaredObject
+    from servicegraph.store.facts import Stamp
 
 _source, _target = attrgetter("source"), attrgetter("target")
 _fields_of = attrgetter(*(field.name for field in fields(Observation)))
@@ -109,6 +111,17 @@ def observation_rows(objects: Iterable[DeclaredObject], keys: Keys) -> Iterator[
                 seen.rules,
                 keys.now,
             )
+
+
+def added_rows(objects: Iterable[DeclaredObject], keys: Keys, stamp: Stamp) -> Iterator[tuple[Any, ...]]:
+    """All that `objects` say, each as an addition, for `store.facts.log`."""
+    printed = {key: str(key) for key in keys.services}
+    when, why = (stamp.version, stamp.at, "added"), ("declared", "{}")
+    for one in objects:
+        who = (stamp.provider_name, f"{one.namespace}/{one.name}")
+        yield (*when, STATEMENTS.subject, printed[one.statement.service], None, *who, *why)
+        for seen in one.observations:
+            yield (*when, OBSERVATIONS.subject, printed[seen.source], printed[seen.target], *who, *why)
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -55,6 +55,19 @@ class Outcome:
     """Services that lost a fact: perhaps nothing names them any more."""
 
 
+LOG_COLUMNS = (
+    "version",
+    "at",
+    "kind",
+    "subject",
+    "source",
+    "target",
+    "provider",
+    "object",
+    "reason",
+    "details",
+)
+
 NOTHING = Outcome(0, 0, 0, frozenset())
 
 
@@ -84,21 +97,15 @@ class Facts:
         """The temporary table of the same shape, one a connection, empty outside of transactions."""
         return f"incoming_{self.table}"
 
-    async def append(
-        self, conn: Connection, rows: Iterable[tuple[Any, ...]], scope: Sequence[Scope], stamp: Stamp
-    ) -> int:
-        """Store `rows`, all that the objects of `scope` say, none of which has said anything before; returns how many.
+    async def append(self, conn: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
+        """Store `rows`, all that some objects say which have said nothing before; returns how many.
 
-        Nothing can differ, so nothing is compared: a first synchronisation is hardly slower than COPY.
+        Nothing can differ, so nothing is compared: a first synchronisation is hardly slower than COPY. The caller logs them.
 
         Raises:
             asyncpg.PostgresError: a value is refused, or two facts of one object have the same key.
         """
-        if not scope:
-            return 0
-        done = await conn.copy_records_to_table(self.table, records=rows, columns=self.columns)
-        await conn.execute(restating.LOG_ALL.format_map(self._names), *self._values(scope, stamp))
-        return _count(done)
+        return _count(await conn.copy_records_to_table(self.table, records=rows, columns=self.columns))
 
     async def restate(
         self, conn: Connection, rows: Iterable[tuple[Any, ...]], scope: Sequence[Scope], stamp: Stamp
@@ -168,6 +175,11 @@ class Facts:
             "said": listed("i.{}", self.compared),
             "compared": listed("'{}'", self.compared),
         }
+
+
+async def log(conn: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Append to the log of changes; `rows` in the order of `LOG_COLUMNS`, details as JSON text."""
+    await conn.copy_records_to_table("changes", records=rows, columns=LOG_COLUMNS)
 
 
 def _count(done: str) -> int:

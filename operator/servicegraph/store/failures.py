@@ -1,7 +1,8 @@
 """The driver's errors turned into ours: whether trying again can help is known here and nowhere else.
 
-Postgres says what went wrong by a five-character SQLSTATE (PostgreSQL manual, appendix A). Texts are cut and never hold more
-than Postgres itself says; the cause stays chained.
+Postgres says what went wrong by a five-character SQLSTATE (PostgreSQL manual, appendix A). Only what is known to be about a
+value is held against the batch: whatever else Postgres says is about the database or this program, and would be said of every
+batch alike. Texts are cut and never hold more than Postgres itself says; the cause stays chained.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from servicegraph.errors import (
@@ -35,21 +36,14 @@ _BY_STATE: tuple[tuple[str, type[ServicegraphError]], ...] = (
     ("3F000", SchemaMissing),  # invalid schema name
     ("40", StoreConflict),  # serialization failure, deadlock
     ("55P03", StoreConflict),  # lock timeout
+    ("21", StoreRefused),  # cardinality: two rows where there may be one
     ("22", StoreRefused),  # data exceptions: NUL, invalid byte sequence, out of range
     ("23", StoreRefused),  # constraints
+    ("44", StoreRefused),  # a view's check option
     ("54", StoreRefused),  # program limits: a value too long for an index
-    ("08", StoreUnavailable),  # connection exceptions
-    ("25006", StoreUnavailable),  # read-only server
-    ("25P03", StoreUnavailable),  # cut off while idle in a transaction
-    ("28", StoreUnavailable),  # authentication
-    ("3D000", StoreUnavailable),  # no such database
-    ("42501", StoreUnavailable),  # missing privilege
-    ("53", StoreUnavailable),  # out of connections, memory, disk
-    ("55", StoreUnavailable),  # object not in prerequisite state
-    ("57", StoreUnavailable),  # shutdown, crash, starting up, cancelled by a time-out
-    ("58", StoreUnavailable),  # system error
-    ("XX", StoreUnavailable),  # internal error, corruption
+    ("P0", StoreRefused),  # raised by a trigger that somebody added
 )
+"""First that fits; every other state is StoreUnavailable: no connection, no privilege, read-only, disk full, shutdown, …"""
 
 
 _UNENCODABLE = asyncpg.exceptions._base.DataError  # noqa: SLF001 - a value the driver cannot encode has no public class
@@ -67,13 +61,14 @@ _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[Servic
         StoreUnavailable,
         "Postgres cannot be reached: {}",
     ),
+    (SQLAlchemyError, StoreUnavailable, "the pool of connections has failed: {}"),
 )
 """First that fits: what the driver raises without asking Postgres."""
 
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise what happens inside as one of our errors; what is nobody's fault but ours passes unchanged."""
+    """Raise what happens inside as one of our errors; what does not come from the driver passes unchanged."""
     try:
         yield
     except ServicegraphError:
@@ -85,7 +80,7 @@ def told_apart() -> Iterator[None]:
 
 
 def translated(error: BaseException) -> ServicegraphError | None:
-    """Our error for the driver's; None for one that shows a mistake in this program."""
+    """Our error for the driver's; None for one that is not the driver's."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         return translated(error.orig.__cause__ or error.orig)
     if isinstance(error, asyncpg.PostgresError):
@@ -96,11 +91,9 @@ def translated(error: BaseException) -> ServicegraphError | None:
     return None
 
 
-def _by_state(error: asyncpg.PostgresError) -> ServicegraphError | None:
+def _by_state(error: asyncpg.PostgresError) -> ServicegraphError:
     state = error.sqlstate or ""
-    kind = next((kind for start, kind in _BY_STATE if state.startswith(start)), None)
-    if kind is None:
-        return None
+    kind = next((kind for start, kind in _BY_STATE if state.startswith(start)), StoreUnavailable)
     if kind is SchemaMissing:
         return SchemaMissing(f"{_words(error)}; run `servicegraph migrate`")
     return kind(f"Postgres says: {_words(error)}")

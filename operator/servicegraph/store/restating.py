@@ -1,9 +1,9 @@
 """The SQL by which `store.facts` replaces what objects said: statements that each write and log one kind of difference.
 
 All take the same parameters: $1 $2 $3 the scope (object ids, their names, why what they no longer state goes), $4 version,
-$5 time, $6 provider, $7 its name, $8 node or edge. What is restated goes through REMOVE, CHANGE, ADD, in this order; what is
-stated for the first time is written by COPY and goes through LOG_ALL. The writers' lock makes it safe to carry the address of a
-row (ctid) from a read to a write within one statement. Words in braces are tables and columns.
+$5 time, $6 provider, $7 its name, $8 node or edge. What is restated goes through REMOVE, CHANGE, ADD, in this order. The
+writers' lock makes it safe to carry the address of a row (ctid) from a read to a write within one statement. Words in braces
+are tables and columns.
 """
 
 from __future__ import annotations
@@ -88,13 +88,3 @@ WITH {scope}, fresh AS (
 {log}
 """
 """Facts not stated before."""
-
-LOG_ALL = """
-WITH {scope}, log AS (
-    SELECT 'added' AS kind, o.{source} AS source, {old_target} AS target, scope.name, 'declared' AS reason,
-           '{{}}'::jsonb AS details
-    FROM {facts} o JOIN scope USING (object) WHERE o.provider = $6::smallint
-)
-{log}
-"""
-"""Everything that objects say which said nothing before; logged, having been written by COPY."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicegraph.errors import Deposed, SchemaMissing, StoreConflict
-from servicegraph.model.ids import ServiceKey
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
     import asyncpg
+
+    from servicegraph.model.ids import ServiceKey
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -69,15 +70,17 @@ async def provider_id(conn: Connection, name: str) -> int:
 
 async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[dict[ServiceKey, int], int]:
     """The surrogate keys of services, made for those that have none; and how many were made."""
+    wanted = list(keys)
     found = await conn.fetch(
         """
-        SELECT s.cluster, s.namespace, s.name, s.kind, s.id
-        FROM services s JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted (cluster, namespace, name, kind)
-        USING (cluster, namespace, name, kind)
+        SELECT wanted.at, s.id
+        FROM services s
+        JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+            AS wanted (cluster, namespace, name, kind, at) USING (cluster, namespace, name, kind)
         """,
-        *_columns(keys),
+        *_columns(wanted),
     )
-    ids = {ServiceKey(*row[:4]): row[4] for row in map(tuple, found)}
+    ids = {wanted[at - 1]: number for at, number in map(tuple, found)}
     missing = sorted((str(key), key) for key in set(keys) - ids.keys())
     fresh = await fresh_ids(conn, "services", len(missing))
     await conn.copy_records_to_table(
@@ -89,12 +92,19 @@ async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[d
     return ids, len(missing)
 
 
-async def fresh_ids(conn: Connection, table: str, count: int) -> list[int]:
-    """That many surrogate keys of `table` that were never given before, so that its rows can be written by COPY."""
-    given = await conn.fetch(
-        "SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)", table, count
+async def fresh_ids(conn: Connection, table: str, count: int) -> range:
+    """That many surrogate keys of `table` that were never given before, so that its rows can be written by COPY.
+
+    They lie side by side because the writers' lock keeps everybody else from taking some.
+    """
+    if not count:
+        return range(0)
+    last: int = await conn.fetchval(
+        "SELECT setval(own.keys, nextval(own.keys) + $2 - 1) FROM pg_get_serial_sequence($1, 'id') AS own (keys)",
+        table,
+        count,
     )
-    return [row[0] for row in given]
+    return range(last - count + 1, last + 1)
 
 
 def _columns(keys: Collection[ServiceKey]) -> tuple[list[str], list[str], list[str], list[str]]:
