@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.pool import QueuePool
 
 from servicegraph.errors import (
@@ -177,8 +178,8 @@ async def test_a_pool_without_a_free_connection_is_unavailable(
     await engine.dispose()
 
 
-async def test_a_mistake_in_our_sql_is_not_taken_for_an_outage(engine: AsyncEngine) -> None:
-    with pytest.raises(asyncpg.PostgresSyntaxError):
+async def test_a_mistake_in_our_sql_is_held_against_no_batch(engine: AsyncEngine) -> None:
+    with pytest.raises(StoreUnavailable, match="syntax error"):
         async with transaction(engine) as conn:
             await conn.execute("SELEKT")
 
@@ -192,10 +193,15 @@ async def test_a_mistake_in_our_sql_is_not_taken_for_an_outage(engine: AsyncEngi
         (asyncpg.CrashShutdownError, StoreUnavailable),
         (asyncpg.CannotConnectNowError, StoreUnavailable),
         (asyncpg.DiskFullError, StoreUnavailable),
+        (asyncpg.InsufficientPrivilegeError, StoreUnavailable),
+        (asyncpg.FeatureNotSupportedError, StoreUnavailable),
+        (asyncpg.PostgresError, StoreUnavailable),
+        (InvalidRequestError, StoreUnavailable),
         (asyncpg.QueryCanceledError, StoreUnavailable),
         (asyncpg.SerializationError, StoreConflict),
         (asyncpg.ProgramLimitExceededError, StoreRefused),
-        (asyncpg.PostgresSyntaxError, type(None)),
+        (asyncpg.CardinalityViolationError, StoreRefused),
+        (asyncpg.RaiseError, StoreRefused),
         (ConnectionResetError, StoreUnavailable),
         (KeyError, type(None)),
     ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from servicegraph import log
 from servicegraph.writeback.desired import Stored, desired
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from servicegraph.reconcile.inbox import Inbox
     from servicegraph.reconcile.objects import Objects
     from servicegraph.writeback.status import StatusWriter
+
+_log = log.get(__name__)
 
 _SLICE = 100
 """Objects looked at before the loop may serve others: about a millisecond or two."""
@@ -76,7 +79,12 @@ class Report:
         """Hand over the status of each of these objects that does not say what it should."""
         snapshot = self._reader.current()
         for count, uid in enumerate(uids, start=1):
-            if not self._look_at(uid, snapshot):
+            try:
+                judged = self._look_at(uid, snapshot)
+            except Exception:  # noqa: BLE001 - a fault in one status must not stop all the others
+                _log.exception("report.fault", uid=uid)
+                continue
+            if not judged:
                 self._touched.add(uid)  # its version is not loaded yet; the snapshot that brings it wakes us
             if count % _SLICE == 0:
                 await asyncio.sleep(0)

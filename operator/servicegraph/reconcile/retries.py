@@ -7,6 +7,7 @@ half a minute, then ever more rarely, at least every half hour. A changed object
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from servicegraph.reconcile.backoff import Backoff
@@ -27,11 +28,13 @@ class Retries:
         self._backoffs: dict[str, Backoff] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
-    def later(self, uid: str) -> None:
-        """Try the object again after its next back-off."""
+    def later(self, uid: str, again: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Try the object again after its next back-off: by `again`, else by fetching it."""
         if uid not in self._waiting:
             pause = self._backoffs.setdefault(uid, Backoff(self._first, CAP_SECONDS)).next()
-            self._waiting[uid] = asyncio.create_task(self._again(uid, pause))
+            self._waiting[uid] = asyncio.create_task(
+                self._after(pause, uid, again or partial(self._fetch, uid))
+            )
 
     def forget(self, uid: str) -> None:
         """The object was stored, or is gone: no more retries."""
@@ -45,8 +48,8 @@ class Retries:
         for uid in list(self._waiting):
             self.forget(uid)
 
-    async def _again(self, uid: str, pause: float) -> None:
+    async def _after(self, pause: float, uid: str, again: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(pause)
-        # Out of the list first: what `fetch` sets going may well be refused again.
+        # Out of the list first: what `again` sets going may well be refused again.
         del self._waiting[uid]
-        await self._fetch(uid)
+        await again()

@@ -3,7 +3,8 @@
 1. take what waits in the inbox, each object once;
 2. translate: a body becomes what it declares, or why it cannot be accepted (pure, `model.translate`);
 3. commit all of it in one transaction (`ingest.commit`): one graph version, or none when nothing differs;
-4. where the batch is refused, split it until the bad object stands alone: that one is Stalled, the others go on;
+4. where the batch is refused, split it until the bad object stands alone: that one is Stalled and tried again with a growing
+   pause, the others go on;
 5. note how each object stands, for `report` to write back.
 
 Postgres being away is no error of the batch: it waits in the inbox, newer words replace it, and nothing is lost.
@@ -12,14 +13,17 @@ Postgres being away is no error of the batch: it waits in the inbox, newer words
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from servicegraph import log
 from servicegraph.errors import Retry, ServicegraphError
 from servicegraph.ingest.batch import Batch
+from servicegraph.model.fields import parse_time
 from servicegraph.model.observation import DeclaredObject, RemovedObject, StalledObject
 from servicegraph.model.translate import translate
 from servicegraph.reconcile.backoff import Backoff
+from servicegraph.reconcile.inbox import Change
 from servicegraph.writeback.desired import Stalled, Stored, Waiting
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from servicegraph.clock import Clock
     from servicegraph.ingest.commit import GraphWriter
     from servicegraph.reconcile.health import HealthBoard
-    from servicegraph.reconcile.inbox import Change, Inbox
+    from servicegraph.reconcile.inbox import Inbox
     from servicegraph.reconcile.objects import Objects
     from servicegraph.reconcile.report import Report
     from servicegraph.reconcile.retries import Retries
@@ -104,11 +108,8 @@ class Reconciler:
                 raise
             await self._divide(said, error.reason, error.message)
         except Exception as error:  # noqa: BLE001 - one object must not keep the others from being stored
-            # A fault of our own, or of a library.
             _log.exception("reconcile.fault", objects=len(said))
-            await self._divide(
-                said, ServicegraphError.reason, f"servicegraph failed on this object: {error}"[:500]
-            )
+            await self._divide(said, ServicegraphError.reason, _fault(error))
         else:
             for one in said:
                 self._settle(one, committed.stored.get(one.uid, committed.version))
@@ -121,6 +122,9 @@ class Reconciler:
             return
         (bad,) = said
         _log.warning("reconcile.refused", uid=bad.uid, reason=reason, message=message)
+        if isinstance(bad, RemovedObject):
+            self._retries.later(bad.uid, partial(self._remove_again, bad))
+            return
         self._retries.later(bad.uid)
         if isinstance(bad, DeclaredObject):
             await self._store(
@@ -130,8 +134,12 @@ class Reconciler:
                     )
                 ]
             )
-        elif isinstance(bad, StalledObject):
+        else:
             self._settle(bad, 0)
+
+    async def _remove_again(self, gone: RemovedObject) -> None:
+        """Kubernetes has nothing left to be read anew of an object that is gone."""
+        self._inbox.put(Change(gone.uid, None, gone.reason))
 
     def _settle(self, said: Said, version: int) -> None:
         """Note how an object stands now."""
@@ -167,7 +175,25 @@ def _said(change: Change) -> Said:
     """What a change says, in the words of the model."""
     if change.body is None:
         return RemovedObject(change.uid, change.reason)
-    return translate(change.body)
+    try:
+        return translate(change.body)
+    except Exception as error:  # noqa: BLE001 - one object must not keep the others from being stored
+        _log.exception("reconcile.fault", uid=change.uid)
+        meta = change.body["metadata"]
+        return StalledObject(
+            change.uid,
+            meta["namespace"],
+            meta["name"],
+            meta["generation"],
+            parse_time(meta["creationTimestamp"]),
+            ServicegraphError.reason,
+            _fault(error),
+        )
+
+
+def _fault(error: Exception) -> str:
+    """A fault of our own, or of a library, in words for the object on which it showed."""
+    return f"servicegraph failed on this object: {type(error).__name__}: {error}"[:500]
 
 
 def _batch(said: Sequence[Said]) -> Batch:

@@ -57,8 +57,10 @@ def condition(kind: str, status: str, reason: str, message: str, generation: int
 
 
 def by_type(status: Mapping[str, Any]) -> Conditions:
-    """Our conditions in the status of an object, by type."""
-    return {one["type"]: one for one in status.get("conditions") or () if one["type"] in OURS}
+    """Our conditions in the status of an object, by type; what is no condition is passed over."""
+    listed = status.get("conditions")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return {one["type"]: one for one in found if one.get("type") in OURS}
 
 
 def since(wanted: Iterable[dict[str, Any]], before: Conditions, now: datetime) -> list[dict[str, Any]]:

@@ -44,8 +44,8 @@ class LiveObject:
             name=meta["name"],
             generation=meta["generation"],
             resource_version=meta["resourceVersion"],
-            targets=tuple(_targets(meta["namespace"], body.get("spec") or {})),
-            status_json=orjson.dumps(body.get("status") or {}),
+            targets=tuple(_targets(meta["namespace"], _fields(body.get("spec")))),
+            status_json=orjson.dumps(_fields(body.get("status"))),
         )
 
     @property
@@ -53,6 +53,11 @@ class LiveObject:
         """The status that it has now; decoded at each call."""
         found: dict[str, Any] = orjson.loads(self.status_json)
         return found
+
+
+def _fields(part: Any) -> Mapping[str, Any]:
+    """A part of an object that ought to be a map; an API server with another schema may keep anything there."""
+    return part if isinstance(part, dict) else {}
 
 
 def _targets(own_namespace: str, spec: Mapping[str, Any]) -> Iterator[ServiceKey]:

@@ -206,6 +206,18 @@ def test_what_is_declared_are_different_targets_none_of_which_is_the_source(
         assert len({one.raw_key for one in said.observations}) == len(resolved)
 
 
+@given(JSON, JSON)
+def test_parts_of_any_shape_inside_a_good_spec_are_refused_by_their_field(part: Any, value: Any) -> None:
+    for what in (
+        spec({"name": "b", "retry": part, "mode": value}),
+        spec({"name": "b", "acceptedCycle": part, "timeout": value}, part),
+        spec(labels=part, team=value),
+    ):
+        said = translate(body(what))
+        if isinstance(said, StalledObject):
+            assert said.message.startswith("spec.")
+
+
 @given(st.text(max_size=80))
 def test_no_control_character_gets_into_the_graph(text: str) -> None:
     said = translate(

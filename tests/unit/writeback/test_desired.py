@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,6 +193,14 @@ def test_a_status_that_somebody_edited_differs() -> None:
 def test_a_message_that_is_no_unicode_is_written_as_the_server_would_keep_it() -> None:
     status = desired(live(), Stalled(1, "InternalError", "bad \ud800"), None, NOW)
     assert status["conditions"][0]["message"] == "bad ?"
+
+
+@pytest.mark.parametrize("conditions", [7, "x", {}, [None], [[]], [{}], [{"type": ["Ready"]}]])
+def test_conditions_that_are_none_are_passed_over(conditions: object) -> None:
+    found = live({"conditions": conditions})
+    wanted = desired(found, Stored(1, VERSION), GRAPH, NOW)
+    assert wanted["conditions"] == desired(live(), Stored(1, VERSION), GRAPH, NOW)["conditions"]
+    assert differs(found.status, wanted)
 
 
 standings = st.one_of(

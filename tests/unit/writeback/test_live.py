@@ -37,6 +37,12 @@ def test_any_list_of_dependencies_can_be_kept(anything: object) -> None:
     assert all(isinstance(target.name, str) for target in kept.targets)
 
 
+@given(JSON, JSON)
+def test_a_spec_and_a_status_of_any_shape_can_be_kept(spec: object, status: object) -> None:
+    kept = LiveObject.of({**body("one"), "spec": spec, "status": status})
+    assert kept.status == (status if isinstance(status, dict) else {})
+
+
 def test_the_status_comes_back_as_it_was() -> None:
     shown = body("one")
     assert LiveObject.of(shown).status == shown["status"]
