@@ -66,6 +66,11 @@ def is_status_write(request: web.BaseRequest) -> bool:
     return request.method == hdrs.METH_PATCH and request.path.endswith("/status")
 
 
+def is_of_kopf(request: web.BaseRequest) -> bool:
+    """Whether the watch asks, its own lists included, and no other part of the operator."""
+    return request.headers.get(hdrs.USER_AGENT, "").startswith("kopf/")
+
+
 def bears(token: str) -> Fits:
     """Whether the caller shows this token."""
     return lambda request: request.headers.get(hdrs.AUTHORIZATION) == f"Bearer {token}"

@@ -52,6 +52,11 @@ class Scene:
         team.apply(ANCHOR, GROUND)
         return team
 
+    def stored(self) -> set[str]:
+        """The names of the objects that Postgres holds."""
+        rows = self.server.fetch("SELECT name FROM objects")
+        return {row["name"] for row in rows}
+
     def heal(self) -> None:
         """End every outage."""
         if self.server.process is None:

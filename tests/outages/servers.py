@@ -65,15 +65,16 @@ class MortalPostgres:
             loop.call(connection.execute(f"ALTER SYSTEM SET {name} = {value}"))
             loop.call(connection.execute("SELECT pg_reload_conf()"))
             loop.call(connection.close())
-        eventually(lambda: self._shows(name) == value, f"{name} is {value}")
+        # What a new session starts with has been told to all others.
+        eventually(lambda: self.fetch(f"SHOW {name}")[0][0] == value, f"{name} is {value}")
 
-    def _shows(self, name: str) -> str:
-        """What a new session starts with; by then all others have been told."""
-        with LoopThread("showing") as loop:
+    def fetch(self, query: str) -> list[asyncpg.Record]:
+        """The rows of a query."""
+        with LoopThread("query") as loop:
             connection = loop.call(asyncpg.connect(self.url))
-            shown: str = loop.call(connection.fetchval(f"SHOW {name}"))
+            rows: list[asyncpg.Record] = loop.call(connection.fetch(query))
             loop.call(connection.close())
-        return shown
+        return rows
 
     @contextmanager
     def no_connection_free(self) -> Iterator[None]:

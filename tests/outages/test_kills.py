@@ -60,7 +60,9 @@ def tell(folder: Any, control_plane: Cluster, plan: Sequence[Point | None]) -> T
             points, killed = [], []
             for step, point in zip(STEPS, plan, strict=True):
                 killed.append(_take(step, scene, team, operator, point))
-                points.append([*_points("commit", scene.postgres.commits), *_points("patch", scene.apiserver.patches)])
+                points.append(
+                    [*_points("commit", scene.postgres.commits), *_points("patch", scene.apiserver.patches)]
+                )
             return Told(end_of(team, operator), points, killed)
         finally:
             scene.heal()
@@ -76,7 +78,10 @@ def _take(step: Step, scene: Scene, team: Team, operator: Operator, point: Point
         stop(point.number, point.moment)
     step(team)
     if point is not None:
-        eventually(lambda: proxy.reached.is_set() or team.is_settled(operator), f"{step.__name__} gets on, or to {point}")
+        eventually(
+            lambda: proxy.reached.is_set() or team.is_settled(operator),
+            f"{step.__name__} gets on, or to {point}",
+        )
         if proxy.reached.is_set():
             operator.kill()
             scene.heal()

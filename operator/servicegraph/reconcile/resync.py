@@ -2,19 +2,19 @@
 
 At the start, after the watch has listed anew, and every `RESYNC_MINUTES`: read what is stored, list what exists, decide
 (`sweep.plan`, pure), then put what was missed into the inbox and remove what is gone. A list that fails or breaks off removes
-nothing. The same comparison finds a deaf watch: one that within a minute has not delivered what the list shows.
+nothing. What the list shows and the watch has not delivered is told to `deafness`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from typing import TYPE_CHECKING, Any
 
 from servicegraph import log, metrics
 from servicegraph.errors import ServicegraphError
 from servicegraph.reconcile.backoff import Backoff
+from servicegraph.reconcile.deafness import Deafness
 from servicegraph.reconcile.inbox import Change
 from servicegraph.reconcile.sweep import plan
 from servicegraph.store.objects import stored_objects
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-DEAF_SECONDS = 60.0
-"""How long the watch may take to deliver what a list shows."""
-_HELPLESS = 3
-"""Restarts of a deaf watch, one after another, before only a restart of the process is left."""
-
 
 class Resync:
     """Compares everything, now and then."""
@@ -48,8 +43,6 @@ class Resync:
         health: HealthBoard,
         settings: Settings,
         restart_watch: asyncio.Event,
-        *,
-        deaf_seconds: float = DEAF_SECONDS,
     ) -> None:
         self._kube = kube
         self._engine = engine
@@ -57,10 +50,8 @@ class Resync:
         self._objects = objects
         self._health = health
         self._settings = settings
-        self._restart_watch = restart_watch
-        self._deaf_seconds = deaf_seconds
         self._asked = asyncio.Event()
-        self._deaf_in_a_row = 0
+        self._deafness = Deafness(objects, health, restart_watch, self.request)
         self.done_once = asyncio.Event()
         """Set after the first complete comparison: only a list that works shows that the CRD exists to be watched."""
 
@@ -70,6 +61,11 @@ class Resync:
 
     async def run(self) -> None:
         """Compare at once, then on request and on the timer, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._deafness.run())
+            tasks.create_task(self._compare_for_ever())
+
+    async def _compare_for_ever(self) -> None:
         backoff = Backoff(first=0.5, cap=30.0)
         while True:
             self._asked.clear()
@@ -108,7 +104,7 @@ class Resync:
         self._sweep(decided.orphans, decided.refused)
         metrics.resync_missed.inc(len(decided.missed))
         if self.done_once.is_set():
-            await self._listen_for(decided.unheard)
+            self._deafness.suspect(decided.unheard)
 
     async def fetch(self, uid: str) -> None:
         """Read one object anew and have it reconciled, whatever is known of it."""
@@ -139,37 +135,6 @@ class Resync:
             self._inbox.put(Change(uid, None, "swept"))
         if orphans:
             _log.info("resync.swept", objects=len(orphans))
-
-    async def _listen_for(self, unheard: dict[str, int]) -> None:
-        """Give the watch its minute; restart it when it still has not said what the list showed."""
-        if not unheard:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._deaf_seconds):
-                while self._still(unheard):
-                    await self._objects.next_word()
-        deaf = self._still(unheard)
-        if not deaf:
-            self._deaf_in_a_row = 0
-            self._health.clear("watch")
-            return
-        self._deaf_in_a_row += 1
-        self._health.report(
-            "watch", f"the watch did not deliver {len(deaf)} changes that a list shows; it is started anew"
-        )
-        if self._deaf_in_a_row > _HELPLESS:
-            self._health.give_up(f"the watch stayed deaf through {_HELPLESS} restarts while lists work")
-        self._restart_watch.set()
-        self.request()
-
-    def _still(self, unheard: dict[str, int]) -> list[str]:
-        """Those of `unheard` that exist and that the watch has not told of yet."""
-        heard = self._objects.heard
-        return [
-            uid
-            for uid, generation in unheard.items()
-            if uid in self._objects.live and heard.get(uid, 0) < generation
-        ]
 
     async def _until_next(self) -> None:
         seconds = self._settings.resync_minutes * 60 * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

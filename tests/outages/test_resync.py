@@ -1,0 +1,174 @@
+"""What the watch does not say, the full comparison finds; and what a list does not show is not always gone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faults.apiserver import is_later_page, is_list, is_of_kopf
+from outages.readers import Reader
+from support.operators import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from outages.conftest import Scene
+    from outages.team import Team
+    from support.operators import Operator
+
+pytestmark = pytest.mark.usefixtures("healed")
+
+_SECONDS = "0.02"  # in minutes: a comparison each 1.2 seconds
+MANY = 110
+
+
+@pytest.fixture(scope="module")
+def team(scene: Scene) -> Team:
+    return scene.team()
+
+
+@pytest.fixture
+def start(scene: Scene) -> Iterator[Callable[..., Operator]]:
+    """Start an operator with these settings; it ends with the test."""
+    started: list[Operator] = []
+
+    def begin(**settings: str) -> Operator:
+        operator = scene.operator(**settings)
+        started.append(operator)
+        return operator.start()
+
+    yield begin
+    for operator in started:
+        if operator.process is not None:
+            operator.stop()
+
+
+def test_what_the_watch_missed_is_found_again_and_again(
+    scene: Scene, team: Team, start: Callable[..., Operator]
+) -> None:
+    operator = start(RESYNC_MINUTES=_SECONDS)
+    team.apply("changed", "x")
+    team.apply("deleted", "x")
+    team.settle(operator)
+    eventually(lambda: scene.apiserver.watches > 0, "the watch is open")
+    with Reader(operator):
+        scene.apiserver.silence()
+        team.apply("missed", "x")
+        team.apply("changed", "y")
+        team.delete("deleted")
+        team.settle(operator)
+        # The watch is under suspicion by now, and the comparisons go on all the same.
+        team.delete("changed")
+        team.apply("missed", "y", "z")
+        team.settle(operator)
+        assert operator.metric("servicegraph_resync_missed_total") > 0
+
+
+def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(scene: Scene, team: Team) -> None:
+    operator = scene.operator(RESYNC_MINUTES=_SECONDS)
+    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    operator.start()
+    try:
+        team.settle(operator)
+        eventually(lambda: scene.apiserver.watches > 0, "the watch is open")
+        with Reader(operator):
+            scene.apiserver.silence()
+            team.apply("unheard", "x")
+            eventually(
+                lambda: operator.metric("servicegraph_watch_restarts_total", why="asked") > 0, "a new watch"
+            )
+            assert "watch" in operator.get("/readyz").json()["degraded"]
+            scene.heal()
+            team.apply("heard", "x")
+            team.settle(operator)
+            eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
+    finally:
+        operator.stop()
+
+
+def test_a_watch_that_stays_deaf_through_three_restarts_turns_healthz_red_and_reads_go_on(
+    scene: Scene, team: Team
+) -> None:
+    operator = scene.operator(RESYNC_MINUTES=_SECONDS)
+    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    operator.start()
+    try:
+        team.settle(operator)
+        scene.apiserver.answer(503, is_of_kopf)
+        scene.apiserver.cut()
+        team.apply("never-heard", "x")
+        eventually(lambda: operator.get("/healthz").status == 503, "only a restart of the process is left")
+        assert operator.get("/readyz").status == 200
+        team.settle(operator)  # by the comparisons alone
+    finally:
+        operator.stop()
+
+
+def test_a_list_that_breaks_off_removes_nothing(
+    scene: Scene, team: Team, start: Callable[..., Operator]
+) -> None:
+    for number in range(5):
+        team.apply(f"page-{number}", "x")
+    operator = start()
+    team.settle(operator)
+    operator.stop()
+
+    team.delete("page-0")
+    before = team.edges | {(f"{team.namespace}/page-0", f"{team.namespace}/x")}
+    scene.apiserver.small_pages(2)
+    for fault in (is_later_page, is_list):
+        scene.apiserver.answer(500, fault)
+        operator = start()
+        eventually(
+            lambda: "resync" in operator.get("/readyz").json()["degraded"], "the comparison has failed"
+        )
+        eventually(lambda: scene.apiserver.refused >= 3, "it has been tried again")  # noqa: B023 - awaited here
+        assert operator.edges(team.namespace) == before
+        operator.kill()
+        scene.apiserver.refused = 0
+
+    scene.heal()
+    team.settle(start())
+
+
+def test_the_removal_of_most_objects_at_once_is_refused_until_it_is_allowed(
+    scene: Scene, team: Team, start: Callable[..., Operator]
+) -> None:
+    for number in range(MANY):
+        team.apply(f"many-{number}", "hub")
+    operator = start()
+    team.settle(operator)
+    operator.stop()
+    before = team.edges
+    for number in range(MANY):
+        team.delete(f"many-{number}")
+
+    operator = start()
+    eventually(lambda: operator.metric("servicegraph_resync_orphans") == MANY, "the metric counts them")
+    refusal = operator.get("/readyz").json()["degraded"]["resync"]
+    assert "RESYNC_MAX_REMOVAL=1" in refusal
+    assert str(MANY) in refusal
+    assert operator.edges(team.namespace) == before
+    team.apply("others-go-on", "hub")
+    eventually(lambda: operator.edges(team.namespace) == before | team.edges, "what is new arrives")
+    operator.stop()
+
+    operator = start(RESYNC_MAX_REMOVAL="1")
+    team.settle(operator)
+    assert operator.metric("servicegraph_resync_orphans") == 0
+    assert not operator.get("/readyz").json()["degraded"]
+
+
+def test_deletions_that_the_watch_delivers_are_never_too_many(
+    team: Team, start: Callable[..., Operator]
+) -> None:
+    for number in range(MANY):
+        team.apply(f"many-{number}", "hub")
+    operator = start(RESYNC_MINUTES=_SECONDS)
+    team.settle(operator)
+    for number in range(MANY):
+        team.delete(f"many-{number}")
+    team.settle(operator)

@@ -1,0 +1,98 @@
+"""SIGTERM: what was heard is stored and answered first, within ten seconds, and whatever is away cannot hold it up."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faults.gates import Moment
+from support.operators import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from outages.conftest import Scene
+    from outages.team import Team
+    from support.operators import Operator
+
+GRACE_SECONDS = 10
+"""How long a stopped operator may take: the promise. Kubernetes would kill it after 30."""
+
+
+@pytest.fixture(scope="module")
+def team(scene: Scene) -> Team:
+    return scene.team()
+
+
+@pytest.fixture
+def operator(scene: Scene) -> Iterator[Operator]:
+    """An operator that is not started; whatever is broken when the test ends is mended first."""
+    operator = scene.operator()
+    yield operator
+    scene.heal()
+    if operator.process is not None:
+        operator.stop()
+
+
+def terminate(operator: Operator) -> None:
+    assert operator.process is not None
+    os.kill(operator.process.pid, signal.SIGTERM)
+
+
+def has_ended_well(operator: Operator) -> bool:
+    """Whether it ends by itself, in time and without an error."""
+    process, operator.process = operator.process, None
+    assert process is not None
+    code = process.wait(GRACE_SECONDS)
+    process.stop()
+    return code == 0
+
+
+def test_what_was_heard_is_stored_and_answered_before_it_ends(
+    scene: Scene, team: Team, operator: Operator
+) -> None:
+    operator.start()
+    team.settle(operator)
+    scene.postgres.stop_at_commit(1, Moment.BEFORE)
+    for number in range(20):
+        team.apply(f"heard-{number}", "x")
+    assert scene.postgres.reached.wait(30)
+    eventually(lambda: operator.metric("servicegraph_inbox_depth") > 0, "more waits behind the batch at hand")
+    terminate(operator)
+    scene.heal()
+    assert has_ended_well(operator)
+    assert scene.stored() == team.declared.keys()
+    assert team.behind() == []
+
+
+@pytest.mark.parametrize("away", ["postgres", "apiserver", "both"])
+@pytest.mark.parametrize("how", ["refuse", "hold"])
+def test_it_ends_in_time_whatever_is_away_and_the_next_one_goes_on(
+    scene: Scene, team: Team, operator: Operator, away: str, how: str
+) -> None:
+    operator.start()
+    team.settle(operator)
+    proxies = {"postgres": [scene.postgres], "apiserver": [scene.apiserver]}.get(
+        away, [scene.postgres, scene.apiserver]
+    )
+    team.apply(f"before-{away}-{how}", "x")
+    for proxy in proxies:
+        getattr(proxy, how)()
+    team.apply(f"after-{away}-{how}", "x")
+    terminate(operator)
+    assert has_ended_well(operator)
+    scene.heal()
+    operator.start()
+    team.settle(operator)
+
+
+def test_it_ends_in_time_while_it_still_waits_for_its_first_graph(
+    scene: Scene, team: Team, operator: Operator
+) -> None:
+    scene.postgres.refuse()
+    operator.start(ready=False)
+    terminate(operator)
+    assert has_ended_well(operator)
