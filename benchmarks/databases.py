@@ -34,7 +34,8 @@ class Server:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end."""
-        return self._runner.run(work)
+        # `Runner.run` would print the result, a whole graph, into an error that it swallows.
+        return self._runner.get_loop().run_until_complete(work)
 
     def execute(self, statement: str) -> None:
         """Run one statement outside of transactions."""

@@ -1,14 +1,14 @@
 """Reading the whole graph at one moment: one transaction, its version read inside it.
 
-Everything small comes as rows, observations as columns (`store.columns`). Turning it into a graph is `graph.snapshot`'s work,
-when to read is `store.current`'s.
+Services come as rows (`store.nodes`), observations as columns (`store.columns`). Turning them into a graph is the work of
+`graph.snapshot`, when to read is that of `store.current`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,18 +16,19 @@ from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
 from servicegraph.graph.conflicts import conflicts
 from servicegraph.graph.snapshot import Snapshot, build
-from servicegraph.model.ids import ServiceKey
-from servicegraph.store import columns
+from servicegraph.store import alerts, columns, nodes
 from servicegraph.store.claims import differing_claims
 from servicegraph.store.engine import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from servicegraph.graph.conflicts import Claim, Conflicts
+    from servicegraph.model.alert import Alert
+    from servicegraph.store.nodes import Services
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Rows = Sequence[asyncpg.Record]
@@ -43,13 +44,6 @@ SELECT c.system_identifier::text AS system, g.version, g.committed_at AS as_of,
 FROM graph_meta g, pg_control_system() c
 """
 
-# The first that says something wins: declared before api before others, the older object before the younger.
-_STATEMENTS = """
-SELECT s.service, s.technology, s.team, s.criticality, s.target, NULLIF(s.labels, '{}')
-FROM statements s JOIN providers p ON p.id = s.provider LEFT JOIN objects o ON o.id = s.object
-ORDER BY p.evidence_group <> 'declared', p.evidence_group <> 'api', o.created_at, o.namespace, o.name, o.uid, p.name
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -61,6 +55,7 @@ class Inputs:
     protocols: Sequence[str]
     observations: ObservationColumns
     conflicts: Mapping[str, Conflicts]
+    alerts: Sequence[Alert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +63,13 @@ class _Answers:
     """What Postgres answered, not yet looked at."""
 
     mark: Mark
-    services: Rows
-    statements: Rows
+    services: Services
     providers: Rows
     protocols: Rows
     objects: Rows
     observations: bytes
     claims: Sequence[Claim]
+    alerts: Sequence[Alert]
 
 
 async def load(engine: AsyncEngine) -> Snapshot:
@@ -99,7 +94,7 @@ async def read_mark(engine: AsyncEngine) -> Mark:
         SchemaMissing: the tables are not there.
     """
     async with transaction(engine, read_only=True) as conn:
-        return await _mark(conn)
+        return await mark_of(conn)
 
 
 async def read_inputs(conn: Connection) -> Inputs:
@@ -107,7 +102,7 @@ async def read_inputs(conn: Connection) -> Inputs:
     return _inputs(await _asked(conn))
 
 
-async def _mark(conn: Connection) -> Mark:
+async def mark_of(conn: Connection) -> Mark:
     row = await conn.fetchrow(_MARK)
     if row is None:
         raise SchemaMissing(
@@ -118,16 +113,14 @@ async def _mark(conn: Connection) -> Mark:
 
 async def _asked(conn: Connection) -> _Answers:
     return _Answers(
-        mark=await _mark(conn),
-        services=await conn.fetch(
-            "SELECT id, cluster, namespace, name, kind FROM services ORDER BY cluster, namespace, name, kind"
-        ),
-        statements=await conn.fetch(_STATEMENTS),
+        mark=await mark_of(conn),
+        services=await nodes.read(conn),
         providers=await conn.fetch("SELECT id, name, evidence_group FROM providers ORDER BY name"),
         protocols=await conn.fetch("SELECT id, name FROM protocols ORDER BY id"),
         objects=await conn.fetch("SELECT id FROM objects ORDER BY created_at, namespace, name, uid"),
         observations=await columns.copied(conn),
         claims=await differing_claims(conn),
+        alerts=await alerts.kept(conn),
     )
 
 
@@ -140,49 +133,26 @@ def _graph(answers: _Answers) -> Snapshot:
         inputs.protocols,
         inputs.observations,
         inputs.conflicts,
+        inputs.alerts,
     )
 
 
 def _inputs(answers: _Answers) -> Inputs:
+    provider_ids = columns.keys_of(answers.providers)
+    providers = [Provider(row["name"], row["evidence_group"]) for row in answers.providers]
+    objects = np.append(np.int32(columns.NO_OBJECT), columns.keys_of(answers.objects))
     return Inputs(
         mark=answers.mark,
-        nodes=_nodes(answers.services, answers.statements),
-        providers=[Provider(row["name"], row["evidence_group"]) for row in answers.providers],
+        nodes=answers.services.nodes(provider_ids, providers, objects),
+        providers=providers,
         protocols=[row["name"] for row in answers.protocols],
         observations=columns.decoded(
             answers.observations,
-            services=columns.keys_of(answers.services),
-            providers=columns.keys_of(answers.providers),
+            services=answers.services.ids,
+            providers=provider_ids,
             protocols=columns.keys_of(answers.protocols),
-            objects=np.append(np.int32(columns.NO_OBJECT), columns.keys_of(answers.objects)),
+            objects=objects,
         ),
         conflicts=conflicts(answers.claims),
+        alerts=answers.alerts,
     )
-
-
-def _nodes(services: Rows, statements: Rows) -> list[Node]:
-    """The services in the order of their keys, each with the best statement for each field."""
-    said: dict[int, list[tuple[Any, ...]]] = {}
-    for service, *fields in map(tuple, statements):
-        said.setdefault(service, []).append(tuple(fields))
-    return [_node(ServiceKey(*key), said.get(service, ())) for service, *key in map(tuple, services)]
-
-
-def _node(key: ServiceKey, said: Sequence[tuple[Any, ...]]) -> Node:
-    """One service; of each field the first that says something, `said` being in the order of precedence."""
-    if not said:
-        return Node(key)
-    technology, team, criticality, target, labels = map(_first, zip(*said, strict=True))
-    return Node(
-        key,
-        technology,
-        team,
-        criticality,
-        target,
-        tuple(sorted((labels or {}).items())),
-        stated=True,
-    )
-
-
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if value), None)
