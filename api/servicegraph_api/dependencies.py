@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from servicegraph import metrics
 from servicegraph.graph.traverse import MAX_EDGES, MAX_NODES, Subgraph, subgraph
 from servicegraph.model.vocabulary import Flag, Mode
 from servicegraph_api import lookup, pictures
 from servicegraph_api import parameters as p
-from servicegraph_api.fragments import dumps, in_cycle, joined, protocol
+from servicegraph_api.cycles import names_in
+from servicegraph_api.fragments import dumps, joined, protocol
 from servicegraph_api.negotiation import DOT, JSON
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ _TRUNCATED = f"more than {MAX_NODES:,} services or {MAX_EDGES:,} edges: the fart
 def dependencies(ask: Ask) -> bytes:
     """The subgraph around the service that the path names."""
     root = lookup.named(ask)
-    found = subgraph(ask.snapshot, root, ask.query[p.DIRECTION], ask.query[p.DEPTH], p.edge_filter(ask.query))
+    depth = ask.query[p.DEPTH]
+    with metrics.traversal_seconds.labels(metrics.depth_label(depth)).time():
+        found = subgraph(ask.snapshot, root, ask.query[p.DIRECTION], depth, p.edge_filter(ask.query))
     if ask.form is JSON:
         return _document(ask, found)
     draw = pictures.dot if ask.form is DOT else pictures.mermaid
@@ -37,12 +41,13 @@ def _document(ask: Ask, found: Subgraph) -> bytes:
         "as_of": snapshot.mark.as_of,
         "truncated": found.truncated,
     }
+    positions = found.edges.tolist()
     nodes = joined(
         b'%s,"distance":%d}' % (ask.memory.fragments.node(snapshot, position)[:-1], distance)
         for position, distance in zip(found.nodes.tolist(), found.distance.tolist(), strict=True)
     )
-    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in found.edges.tolist())
-    tail = {"cycles": [], "warnings": _warnings(ask, found)}
+    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in positions)
+    tail = {"cycles": names_in(snapshot, positions), "warnings": _warnings(ask, found)}
     return b'%s,"nodes":%s,"edges":%s,%s' % (dumps(head)[:-1], nodes, edges, dumps(tail)[1:])
 
 
@@ -77,7 +82,7 @@ def _picture(ask: Ask, found: Subgraph) -> pictures.Picture:
                 label=protocol(snapshot, position) or "",
                 dashed=bool(edges.mode[position] == Mode.ASYNC),
                 dotted=bool(edges.flags[position] & Flag.STALE),
-                red=in_cycle(snapshot, position),
+                red=bool(snapshot.in_circle[position]),
             )
             for position in found.edges.tolist()
         ),

@@ -12,6 +12,11 @@ registry = CollectorRegistry()
 
 _LATENCY = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WORK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_WAITING = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+_MANY = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+DEPTHS = (1, 3, 10, 50)
+"""Depths by which walks are told apart: each counts under the smallest of these that it does not exceed."""
 
 graph_version = Gauge(
     "servicegraph_graph_version", "Version of the graph that this process serves.", registry=registry
@@ -28,6 +33,24 @@ snapshot_load_seconds = Histogram(
     buckets=_WORK,
     registry=registry,
 )
+snapshot_age_seconds = Gauge(
+    "servicegraph_snapshot_age_seconds",
+    "Seconds since the graph that this process serves was last known to be current.",
+    registry=registry,
+)
+traversal_seconds = Histogram(
+    "servicegraph_traversal_seconds",
+    "Seconds a walk through the graph took, by the depth asked for.",
+    ["depth"],
+    buckets=_LATENCY,
+    registry=registry,
+)
+db_connections = Gauge(
+    "servicegraph_db_connections",
+    "Connections of the pool to Postgres, by state: in_use, idle.",
+    ["state"],
+    registry=registry,
+)
 rows_written = Counter(
     "servicegraph_rows_written_total",
     "Rows written by the graph transaction.",
@@ -35,6 +58,30 @@ rows_written = Counter(
     registry=registry,
 )
 inbox_depth = Gauge("servicegraph_inbox_depth", "Objects waiting to be reconciled.", registry=registry)
+reconciles = Counter(
+    "servicegraph_reconciles_total",
+    "Batches by result: changed (a new graph version), unchanged, refused, fault, unavailable.",
+    ["result"],
+    registry=registry,
+)
+reconcile_seconds = Histogram(
+    "servicegraph_reconcile_seconds",
+    "Seconds it took to translate and store a batch, a batch that had to wait for the store not counted.",
+    buckets=_WORK,
+    registry=registry,
+)
+reconcile_batch_objects = Histogram(
+    "servicegraph_reconcile_batch_objects",
+    "Objects in a batch as it was taken from the inbox.",
+    buckets=_MANY,
+    registry=registry,
+)
+reconcile_wait_seconds = Histogram(
+    "servicegraph_reconcile_wait_seconds",
+    "Seconds from the first word of a change until it was stored, outages included.",
+    buckets=_WAITING,
+    registry=registry,
+)
 http_requests = Counter(
     "servicegraph_http_requests_total", "HTTP requests.", ["route", "status"], registry=registry
 )
@@ -73,3 +120,8 @@ status_writes = Counter(
     ["result"],
     registry=registry,
 )
+
+
+def depth_label(depth: int) -> str:
+    """The label of walks of this depth: one of `DEPTHS`."""
+    return str(next((most for most in DEPTHS if depth <= most), DEPTHS[-1]))

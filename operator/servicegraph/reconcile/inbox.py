@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from servicegraph import metrics
@@ -29,6 +29,8 @@ class Change:
     """The object; None when it exists no more."""
     reason: str = ""
     """Why it exists no more: `deleted` or `swept`."""
+    since: float = field(default=0.0, compare=False)
+    """When, on the loop's clock, the first word came that is not yet stored; the inbox sees to it."""
 
 
 class Inbox:
@@ -45,13 +47,18 @@ class Inbox:
 
     def put(self, change: Change) -> None:
         """Add a change; it replaces an older one of the same object and keeps its place in the queue."""
-        self._waiting[change.uid] = change
+        older = self._waiting.get(change.uid)
+        since = older.since if older else asyncio.get_running_loop().time()
+        self._waiting[change.uid] = replace(change, since=since)
         self._recount()
 
     def put_back(self, changes: Sequence[Change]) -> None:
         """Return changes that could not be handled, ahead of all others, unless something newer has come."""
         for change in reversed(changes):
-            if change.uid not in self._waiting:
+            newer = self._waiting.get(change.uid)
+            if newer is not None:
+                self._waiting[change.uid] = replace(newer, since=change.since)
+            else:
                 self._waiting[change.uid] = change
                 self._waiting.move_to_end(change.uid, last=False)
         self._recount()

@@ -16,7 +16,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from servicegraph import log
+from servicegraph import log, metrics
 from servicegraph.errors import Retry, ServicegraphError
 from servicegraph.ingest.batch import Batch
 from servicegraph.model.fields import parse_time
@@ -73,9 +73,11 @@ class Reconciler:
             self._resting.set()
             changes = await self._inbox.batch()
             self._resting.clear()
+            metrics.reconcile_batch_objects.observe(len(changes))
             try:
                 await self._reconcile(changes)
             except ServicegraphError as error:
+                metrics.reconciles.labels("unavailable").inc()
                 await self._wait_for_store(changes, error)
 
     async def rested(self) -> None:
@@ -83,8 +85,13 @@ class Reconciler:
         await self._resting.wait()
 
     async def _reconcile(self, changes: Sequence[Change]) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
         said = [_said(change) for change in changes]
         await self._store([one for one in said if self._still_wanted(one)])
+        metrics.reconcile_seconds.observe(now() - began)
+        for change in changes:
+            metrics.reconcile_wait_seconds.observe(now() - change.since)
         self._away_since = None
         self._backoff.reset()
         self._health.clear("reconcile")
@@ -106,11 +113,14 @@ class Reconciler:
         except ServicegraphError as error:
             if error.retry is not Retry.NEVER:
                 raise
+            metrics.reconciles.labels("refused").inc()
             await self._divide(said, error.reason, error.message)
         except Exception as error:  # noqa: BLE001 - one object must not keep the others from being stored
             _log.exception("reconcile.fault", objects=len(said))
+            metrics.reconciles.labels("fault").inc()
             await self._divide(said, ServicegraphError.reason, _fault(error))
         else:
+            metrics.reconciles.labels("changed" if committed.changed else "unchanged").inc()
             for one in said:
                 self._settle(one, committed.stored.get(one.uid, committed.version))
 

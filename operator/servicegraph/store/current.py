@@ -94,6 +94,7 @@ class CurrentSnapshot:
 
     async def run(self) -> None:
         """Follow Postgres until cancelled; outages are waited out."""
+        metrics.snapshot_age_seconds.set_function(lambda: self.freshness().age)
         pause, longest = BACKOFF_SECONDS
         while True:
             try:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from servicegraph import metrics
 from servicegraph.errors import SettingsError, StoreUnavailable
 from servicegraph.store.failures import told_apart
 
@@ -50,12 +52,17 @@ _WRITING: _Transaction = {"isolation": "read_committed", "readonly": False}
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
-    """The pool that the settings describe; see `open_engine`."""
+    """The pool that the settings describe, the one that this process's metrics are about; see `open_engine`."""
     if not settings.database_url:
         raise SettingsError("DATABASE_URL is not set; write postgresql://user:password@host:port/name")
-    return open_engine(
+    engine = open_engine(
         settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
     )
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    metrics.db_connections.labels("in_use").set_function(pool.checkedout)
+    metrics.db_connections.labels("idle").set_function(pool.checkedin)
+    return engine
 
 
 def open_engine(
