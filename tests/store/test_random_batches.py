@@ -112,7 +112,7 @@ def _declared(draw: st.DrawFn, name: str, uid: str, generation: int) -> Declared
 async def test_the_tables_are_the_fold_of_all_that_was_heard(
     writer: GraphWriter, rows: Rows, story: list[Batch]
 ) -> None:
-    await rows.run("TRUNCATE services, objects, statements, observations, changes")
+    await rows.run("TRUNCATE services, objects, statements, observations, changes, alerts, transitions")
     await rows.run("UPDATE graph_meta SET version = 0")
     world, version = World(), 0
     for batch in story:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from servicegraph.errors import UnknownService
+from servicegraph.graph.membership import circle_of_nodes, edges_in_circles
 from servicegraph.graph.merge import Edges, freeze, merge
 from servicegraph.model.ids import Kind, ServiceKey
 from servicegraph.model.vocabulary import Flag
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
     from servicegraph.graph.conflicts import Conflicts
+    from servicegraph.model.alert import Alert
 
     Int32s = npt.NDArray[np.int32]
 
@@ -65,8 +67,19 @@ class Snapshot:
     """By edge: neither stale nor quarantined, which is what an answer shows unless it is asked for more."""
     grounds: npt.NDArray[np.uint8]
     """By node: on which grounds it is known, as bits that `is_shown` reads."""
+    circle: Int32s
+    """By node: the position in `alerts` of the circle that it is in, -1 for none."""
+    in_circle: npt.NDArray[np.bool_]
+    """By edge: whether it is part of a circle that has an alert."""
     conflicts: Mapping[str, Conflicts] = field(default_factory=dict)
     """By uid of an object: where an older object's word counts instead of its own."""
+    alerts: tuple[Alert, ...] = ()
+    """By name: of all circles, and those resolved ones that are kept."""
+
+    def alert_of(self, node: int) -> Alert | None:
+        """The alert of the circle that a node is in; None if it is in none."""
+        at = int(self.circle[node])
+        return self.alerts[at] if at >= 0 else None
 
     def position(self, key: ServiceKey) -> int | None:
         """Where the node with this key stands; None if there is none."""
@@ -122,6 +135,7 @@ def build(
     protocols: Sequence[str],
     observations: ObservationColumns,
     conflicts: Mapping[str, Conflicts] | None = None,
+    alerts: Sequence[Alert] = (),
 ) -> Snapshot:
     """Make a snapshot of everything that is stored.
 
@@ -134,6 +148,7 @@ def build(
         protocols: position 0 is the empty one.
         observations: in any order.
         conflicts: what `graph.conflicts` has found; None for none.
+        alerts: those of this version, in the order of their names.
     """
     nodes, observations = _in_key_order(nodes, observations)
     groups = {group: number for number, group in enumerate(dict.fromkeys(one.group for one in providers))}
@@ -141,7 +156,9 @@ def build(
     clear = (edges.flags & np.uint8(Flag.STALE | Flag.QUARANTINED)) == 0
     outgoing, incoming = _adjacency(edges, len(nodes))
     grounds = _grounds(edges, nodes)
-    for array in (clear, grounds):
+    circle = circle_of_nodes(alerts, nodes)
+    in_circle = edges_in_circles(circle, edges)
+    for array in (clear, grounds, circle, in_circle):
         array.setflags(write=False)
     return Snapshot(
         mark=mark,
@@ -153,7 +170,10 @@ def build(
         incoming=incoming,
         clear=clear,
         grounds=grounds,
+        circle=circle,
+        in_circle=in_circle,
         conflicts=conflicts or {},
+        alerts=tuple(alerts),
     )
 
 

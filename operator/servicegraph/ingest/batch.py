@@ -1,6 +1,7 @@
 """What goes into the one transaction, and what comes out.
 
-A batch holds objects now; polls of telemetry and records of the API will stand beside them. Made by `reconcile.run`.
+A batch holds what objects and alerts say now; polls of telemetry and records of the API will stand beside them. Made by
+`reconcile.run` and `reconcile.schedule`.
 """
 
 from __future__ import annotations
@@ -10,17 +11,51 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
+    from servicegraph.model.alert import Acknowledgement, Alert, Transition, TransitionKey
     from servicegraph.model.observation import DeclaredObject, RemovedObject, StalledObject
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """CycleAlert objects that exist, as alerts: what is left of alerts that were stored in a database that is lost.
+
+    Those whose name is stored are passed over. Of the others, one that shares a member with a circle goes on with it under its
+    name, as if it had been stored all along.
+    """
+
+    alerts: Sequence[Alert]
+    complete: bool = False
+    """Whether everything that exists has been heard of by now: then those without a circle are stored as resolved, else they
+    wait, for their circle may be about to be declared again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is over is kept."""
+
+    alerts: timedelta
+    """Alerts since they were resolved, unless somebody has acknowledged them."""
+    changes: timedelta
+    """The log of changes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """What was heard about objects, each object once; the order does not matter."""
+    """What was heard, of each object and each alert once; the order does not matter."""
 
     objects: Sequence[DeclaredObject] = ()
     stalled: Sequence[StalledObject] = ()
     removed: Sequence[RemovedObject] = ()
+    acknowledgements: Mapping[str, Acknowledgement | None] = field(default_factory=dict)
+    """What the specs of alerts say, by name; None for one that says nothing. Names of alerts that do not exist (yet) are
+    passed over, except of one that this very commit opens. `members` and `ended` are worked out by the commit."""
+    adoption: Adoption | None = None
+    announced: Sequence[TransitionKey] = ()
+    """Transitions whose Events are written."""
+    retention: Retention | None = None
+    """Where given, what time has brought about is stored too: the end of what is past its `until` or has been kept for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +68,5 @@ class Committed:
     """Whether this commit made it."""
     stored: Mapping[str, int] = field(default_factory=dict)
     """By uid of each declared object of the batch: the version current once its generation was stored."""
+    told: tuple[Transition, ...] = ()
+    """What this commit did to alerts: circles that it opened, let grow or shrink, acknowledged, resolved."""

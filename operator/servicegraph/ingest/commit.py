@@ -1,16 +1,18 @@
 """THE transaction: the one way by which the graph changes, and what makes a graph version.
 
-Called by `reconcile.run` with what objects say; polls of telemetry and records of the API will come this way too. It decides
-nothing about meaning: `ingest.decide` says what a batch means for the stored objects, `store.facts` finds and writes what
-differs.
+Called by `reconcile.run` with what objects say and by `reconcile.schedule` with what time has brought about; polls of telemetry
+and records of the API will come this way too. It decides nothing about meaning: `ingest.decide` says what a batch means for the
+stored objects, `store.facts` finds and writes what differs, `ingest.alerts` follows the circles.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicegraph import metrics
+from servicegraph.ingest.alerts import follow_circles
 from servicegraph.ingest.batch import Committed
 from servicegraph.ingest.decide import UNDECLARED, decide
 from servicegraph.ingest.rows import (
@@ -22,7 +24,7 @@ from servicegraph.ingest.rows import (
     statement_rows,
 )
 from servicegraph.model.observation import DECLARED_PROVIDER, DeclaredObject
-from servicegraph.store import objects, write
+from servicegraph.store import alerts, expiry, objects, write
 from servicegraph.store.engine import transaction
 from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp, log
 
@@ -39,6 +41,18 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Written = Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """What a transaction has written of facts."""
+
+    any: bool
+    """Whether it has written one: then there is a new version."""
+    edges: bool
+    """Whether an observation is among them."""
+    loose: frozenset[int] = frozenset()
+    """Services that lost a fact."""
 
 
 class GraphWriter:
@@ -60,13 +74,14 @@ class GraphWriter:
         2. read the objects concerned and decide which are new, which moved, which are gone;
         3. write objects that come or go, then what differs in statements and observations, and log each difference (`changes`);
         4. where facts differ: forget services that nothing names any more;
-        5. write the generation, stored version and problem of objects that moved: these alone make no version;
-        6. last, where facts differ: the new version, and one NOTIFY.
+        5. follow the circles: write alerts that differ, and what happened to them (`transitions`);
+        6. write the generation, stored version and problem of objects that moved, and that Events are written: no version;
+        7. last, where facts or alerts differ: the new version, and one NOTIFY.
 
         Raises:
             StoreUnavailable: Postgres is away; if it went away at the very end, the batch may be stored. Repeating it is safe.
             StoreConflict: repeat it now.
-            StoreRefused: Postgres refuses a value of some object of the batch.
+            StoreRefused: Postgres refuses a value of some object or acknowledgement of the batch.
             Deposed: another process leads by now.
         """
         written: Written = Counter()
@@ -82,14 +97,18 @@ class GraphWriter:
         decision = decide(batch, await _known(conn, batch))
         ids = await _write_objects(conn, decision, version + 1, written)
         stamp = Stamp(version + 1, now, await write.provider_id(conn, DECLARED_PROVIDER), DECLARED_PROVIDER)
-        changed, loose = await _write_facts(conn, decision, ids, stamp, written)
+        facts = await _write_facts(conn, decision, ids, stamp, written)
+        ended = await _end(conn, batch, stamp, written)
+        written["services", "delete"] += await write.forget_services(conn, facts.loose)
+        followed = await follow_circles(conn, batch, stamp, written, edges_differ=facts.edges or ended)
+        changed = facts.any or ended or followed.changed
         if changed:
-            written["services", "delete"] += await write.forget_services(conn, loose)
             version += 1
         stored = await _settle(conn, decision, version, written)
+        written["transitions", "update"] += await alerts.announce(conn, batch.announced)
         if changed:
             await write.publish(conn, version, now)
-        return Committed(version, changed, stored)
+        return Committed(version, changed, stored, followed.told)
 
 
 async def _known(conn: Connection, batch: Batch) -> list[objects.StoredObject]:
@@ -114,28 +133,38 @@ async def _write_objects(
 
 async def _write_facts(
     conn: Connection, decision: Decision, ids: dict[str, int], stamp: Stamp, written: Written
-) -> tuple[bool, set[int]]:
-    """Step 3, facts: whether anything differed, and the services that lost a fact."""
+) -> _Differences:
+    """Step 3, facts."""
     first = [
         one.said for one in decision.living if one.stored is None and isinstance(one.said, DeclaredObject)
     ]
     again = [one.said for one in decision.restated if isinstance(one.said, DeclaredObject)]
     gone = [Scope(one.id, f"{one.namespace}/{one.name}", reason) for one, reason in decision.gone]
     if not first and not again and not gone:
-        return False, set()
+        return _Differences(any=False, edges=False)
     keys = await _keys(conn, [*first, *again], ids, stamp, written)
-    changed, loose = False, set[int]()
+    differs, loose = {}, set[int]()
     for facts, rows in ((STATEMENTS, statement_rows), (OBSERVATIONS, observation_rows)):
         outcome = await facts.restate(conn, rows(again, keys), [*_scope(again, ids), *gone], stamp)
         added = await facts.append(conn, rows(first, keys)) if first else 0
         written[facts.table, "insert"] += added + outcome.added
         written[facts.table, "update"] += outcome.changed
         written[facts.table, "delete"] += outcome.removed
-        changed = changed or bool(added or outcome.added or outcome.changed or outcome.removed)
+        differs[facts] = bool(added or outcome.added or outcome.changed or outcome.removed)
         loose |= outcome.loose
     if first:
         await log(conn, added_rows(first, keys, stamp))
-    return changed, loose
+    return _Differences(any(differs.values()), differs[OBSERVATIONS], frozenset(loose))
+
+
+async def _end(conn: Connection, batch: Batch, stamp: Stamp, written: Written) -> bool:
+    """Step 3, what time has brought about, where the batch asks for it: whether an observation differs."""
+    if batch.retention is None:
+        return False
+    ended = await expiry.end_acceptances(conn, stamp)
+    written["observations", "update"] += ended
+    written["changes", "delete"] += await expiry.forget_changes(conn, stamp.at - batch.retention.changes)
+    return ended > 0
 
 
 def _scope(said: Sequence[DeclaredObject], ids: dict[str, int]) -> list[Scope]:
@@ -154,7 +183,7 @@ async def _keys(
 
 
 async def _settle(conn: Connection, decision: Decision, version: int, written: Written) -> dict[str, int]:
-    """Step 5: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
+    """Step 6: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
     rows = [(one.stored, one.row(version)) for one in decision.living]
     moved = [after for before, after in rows if before is not None and after != before]
     await objects.update(conn, moved)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from servicegraph.model.ids import ServiceKey
 
+    TransitionKey = tuple[str, int, "TransitionKind"]
+    """Alert, version and kind."""
+
 MAX_CUT = 50
 """So many edges of the cheapest cut are kept with an alert; how many there are in all is kept beside them."""
 
@@ -158,6 +161,22 @@ class Transition:
     reason: AlertReason
     message: str
     """At most 1,000 bytes, so that it fits into the note of an Event."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRecord:
+    """A transition as it is kept."""
+
+    transition: Transition
+    at: datetime
+    """When its version was committed."""
+    announced: bool
+    """Whether its Event is known to be written."""
+
+    @property
+    def key(self) -> TransitionKey:
+        """What identifies it."""
+        return self.transition.alert, self.transition.version, self.transition.kind
 
 
 def alert_name(members: Iterable[ServiceKey], taken: Container[str]) -> str:

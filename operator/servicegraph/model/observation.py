@@ -55,6 +55,13 @@ class Observation:
     quarantined: bool = False
     alertable: bool = True
     accepted: bool = False
+    """Whether its part in a circle is accepted, as long as `accepted_until` is not over."""
+    accepted_until: datetime | None = None
+    """When the acceptance ends; None if it does not."""
+
+    def accepted_at(self, now: datetime) -> bool:
+        """Whether its part in a circle is accepted at that time."""
+        return self.accepted and (self.accepted_until is None or self.accepted_until > now)
 
 
 @dataclass(frozen=True, slots=True)

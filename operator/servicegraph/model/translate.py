@@ -101,6 +101,7 @@ def _statement(source: ServiceKey, spec: ServiceDependencySpec) -> Statement:
 
 def _observation(source: ServiceKey, target: ServiceKey, said: Dependency) -> Observation:
     """One declared edge."""
+    acceptance = said.accepted_cycle
     return Observation(
         raw_key=str(target),
         raw={"name": said.name, "namespace": said.namespace, "kind": said.kind},
@@ -111,7 +112,8 @@ def _observation(source: ServiceKey, target: ServiceKey, said: Dependency) -> Ob
         mode=Mode[said.mode.upper()],
         requirement=Requirement[said.requirement.upper()],
         details=_details(said),
-        accepted=said.accepted_cycle is not None,
+        accepted=acceptance is not None,
+        accepted_until=parse_time(acceptance.until) if acceptance and acceptance.until else None,
     )
 
 

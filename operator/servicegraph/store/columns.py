@@ -48,9 +48,18 @@ _FLAGS = ("present", "confirmed", "stale", "quarantined", "alertable", "accepted
 
 QUERY = f"SELECT {', '.join(sql for sql, _ in _COLUMNS.values())} FROM observations"  # noqa: S608 - constants only
 
+AMONG = f"{QUERY} WHERE source = ANY($1::int[]) AND target = ANY($1::int[])"
+"""Only between some services, given by their keys."""
+
+ALERTABLE_PAIRS = "SELECT source, target FROM observations WHERE alertable AND NOT quarantined"
+"""The ends of what may raise an alert; an edge may exactly when one of its observations may (`graph.merge`)."""
+
 _ROW = np.dtype(
     [("fields", ">i2")]
     + [part for name, (_, wire) in _COLUMNS.items() for part in ((f"{name}_length", ">i4"), (name, wire))]
+)
+_PAIR = np.dtype(
+    [("fields", ">i2"), ("_", ">i4"), ("source", ">i4"), ("__", ">i4"), ("target", ">i4")],
 )
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _HEADER = len(_SIGNATURE) + 8
@@ -61,14 +70,14 @@ _SMALL = 1 << 20
 """A table of so many positions costs nothing worth saving."""
 
 
-async def copied(conn: asyncpg.Connection[asyncpg.Record]) -> bytes:
-    """The rows of all observations, as Postgres sends them."""
+async def copied(conn: asyncpg.Connection[asyncpg.Record], query: str = QUERY, *values: Any) -> bytes:
+    """The rows of observations, as Postgres sends them: all, or those of another of the queries above."""
     parts: list[bytes] = []
 
     async def collect(part: bytes) -> None:
         parts.append(bytes(part))
 
-    await conn.copy_from_query(QUERY, output=collect, format="binary")
+    await conn.copy_from_query(query, *values, output=collect, format="binary")
     return b"".join(parts)
 
 
@@ -87,7 +96,7 @@ def decoded(
     Raises:
         StoreUnavailable: the stream is not what was asked for.
     """
-    rows = _rows(copy)
+    rows = _rows(copy, _ROW, len(_COLUMNS))
     flags = np.zeros(len(rows), np.uint8)
     for bit, name in enumerate(_FLAGS):
         flags |= rows[name].view(np.uint8) << np.uint8(bit)
@@ -108,12 +117,22 @@ def decoded(
     )
 
 
-def _rows(copy: bytes) -> npt.NDArray[Any]:
+def pairs(copy: bytes) -> tuple[Ids, Ids]:
+    """Source and target, as surrogate keys, of each row that `ALERTABLE_PAIRS` has brought.
+
+    Raises:
+        StoreUnavailable: the stream is not what was asked for.
+    """
+    rows = _rows(copy, _PAIR, 2)
+    return rows["source"].astype(np.int32), rows["target"].astype(np.int32)
+
+
+def _rows(copy: bytes, row: np.dtype[Any], fields: int) -> npt.NDArray[Any]:
     body = len(copy) - _HEADER - len(_TRAILER)
-    if not copy.startswith(_SIGNATURE) or not copy.endswith(_TRAILER) or body % _ROW.itemsize:
+    if not copy.startswith(_SIGNATURE) or not copy.endswith(_TRAILER) or body % row.itemsize:
         raise StoreUnavailable("Postgres has sent observations in a form that cannot be read")
-    rows = np.frombuffer(copy, _ROW, body // _ROW.itemsize, _HEADER)
-    if (rows["fields"] != len(_COLUMNS)).any():
+    rows = np.frombuffer(copy, row, body // row.itemsize, _HEADER)
+    if (rows["fields"] != fields).any():
         raise StoreUnavailable("Postgres has sent observations with other columns than were asked for")
     return rows
 

@@ -214,6 +214,7 @@ OBSERVATIONS = Facts(
         "quarantined",
         "alertable",
         "accepted",
+        "accepted_until",
         "raw",
         "details",
         "rules",

@@ -103,6 +103,11 @@ async def read_inputs(conn: Connection) -> Inputs:
 
 
 async def mark_of(conn: Connection) -> Mark:
+    """Which graph Postgres holds at the moment of this transaction.
+
+    Raises:
+        SchemaMissing: the tables are empty of what the migration puts there.
+    """
     row = await conn.fetchrow(_MARK)
     if row is None:
         raise SchemaMissing(
