@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from servicegraph.errors import (
 from servicegraph.kube.client import FIELD_MANAGER, KubeClient
 from servicegraph.kube.connection import credentials
 from servicegraph.local import ports
+from servicegraph.model.servicedependency import PLURAL
 from servicegraph.settings import Settings
 from support.apiserver import ApiServer
 from support.specs import on, spec
@@ -93,12 +95,13 @@ async def test_an_expired_continue_token_is_said_to_be_gone(
 ) -> None:
     for number in range(3):
         server.create(namespace, spec(name=f"s{number}"), name=f"s{number}")
-    page = await kube._page(namespace, 1, "")
+    pages = partial(kube._ask, "list_namespaced_custom_object", namespace, PLURAL)
+    page = await kube._page(PLURAL, pages, {"limit": 1})
     token = json.loads(base64.urlsafe_b64decode(page["metadata"]["continue"] + "=="))
     _forget_history(control_plane, page["items"][0]["metadata"]["resourceVersion"])
     outdated = base64.urlsafe_b64encode(json.dumps({**token, "rv": 1}).encode()).decode().rstrip("=")
     with pytest.raises(KubernetesGone, match="410"):
-        await kube._page(namespace, 1, outdated)
+        await kube._page(PLURAL, pages, {"limit": 1, "_continue": outdated})
 
 
 async def test_a_missing_kind_is_an_outage_and_no_empty_list(

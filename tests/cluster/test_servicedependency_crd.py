@@ -48,14 +48,11 @@ def test_kubectl_explain_teaches_what_a_dependency_is(kubectl: Kubectl) -> None:
         assert words in said
 
 
-def test_the_kind_has_a_short_name_and_a_category(kubectl: Kubectl) -> None:
-    (row,) = kubectl("api-resources", "--categories=servicegraph", "--no-headers").splitlines()
-    assert row.split() == [
-        "servicedependencies",
-        "sdep",
-        "servicegraph.dev/v1alpha1",
-        "true",
-        "ServiceDependency",
+def test_the_kinds_have_short_names_and_a_category(kubectl: Kubectl) -> None:
+    rows = kubectl("api-resources", "--categories=servicegraph", "--no-headers").splitlines()
+    assert [row.split() for row in rows] == [
+        ["cyclealerts", "cyca", "servicegraph.dev/v1alpha1", "false", "CycleAlert"],
+        ["servicedependencies", "sdep", "servicegraph.dev/v1alpha1", "true", "ServiceDependency"],
     ]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from servicegraph.model import cyclealert as cyclealerts
+from servicegraph.model.cyclealert import CycleAlertSpec, CycleAlertStatus
 from servicegraph.model.schema import structural
 from servicegraph.model.servicedependency import GROUP, KIND, PLURAL, VERSION, ServiceDependencySpec
 from servicegraph.model.status import ServiceDependencyStatus
@@ -40,29 +42,18 @@ def _condition(kind: str, field: str) -> str:
 
 def servicedependency() -> dict[str, Any]:
     """The definition of ServiceDependency."""
-    unseen = {"default": {"observedGeneration": -1}}
-    schema = {
-        "description": "ServiceDependency declares what one service depends on. It lies in the service's own namespace, so a"
+    return _definition(
+        KIND,
+        PLURAL,
+        "sdep",
+        scope="Namespaced",
+        description="ServiceDependency declares what one service depends on. It lies in the service's own namespace, so a"
         " team can declare only for itself.",
-        "type": "object",
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": structural(ServiceDependencySpec),
-            "status": unseen | structural(ServiceDependencyStatus),
-        },
-    }
-    version = {
-        "name": VERSION,
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "selectableFields": [
-            {"jsonPath": f".spec.service.{field}"} for field in ("name", "kind", "team", "criticality")
-        ],
-        "additionalPrinterColumns": [
+        spec=structural(ServiceDependencySpec),
+        status=structural(ServiceDependencyStatus),
+        required=["spec"],
+        selectable=[f".spec.service.{field}" for field in ("name", "kind", "team", "criticality")],
+        columns=[
             _column("Service", ".spec.service.name", description="The service that the object is about."),
             _column("Kind", ".spec.service.kind", wide=True, description="What the service is."),
             _column(
@@ -96,21 +87,81 @@ def servicedependency() -> dict[str, Any]:
                 "Age", ".metadata.creationTimestamp", "date", description="Time since the object was created."
             ),
         ],
+    )
+
+
+def cyclealert() -> dict[str, Any]:
+    """The definition of CycleAlert."""
+    return _definition(
+        cyclealerts.KIND,
+        cyclealerts.PLURAL,
+        "cyca",
+        scope="Cluster",
+        description="CycleAlert tells of services that depend on each other in a circle, and of the cheapest way out. The"
+        " operator makes one for each circle; people acknowledge it in its spec. It blocks nothing.",
+        spec=structural(CycleAlertSpec),
+        status=structural(CycleAlertStatus),
+        selectable=[".status.state", ".status.severity"],
+        columns=[
+            _column("State", ".status.state", description="Whether somebody has to look."),
+            _column("Severity", ".status.severity", description="How bad the circle is."),
+            _column("Services", ".status.memberCount", "integer", description="Services in the circle."),
+            _column("Path", ".status.path", description="A shortest circle."),
+            _column("Since", ".status.openedAt", "date", description="Time since the circle appeared."),
+            _column("Cut", ".status.cut", wide=True, description="The cheapest way out."),
+        ],
+    )
+
+
+def _definition(
+    kind: str,
+    plural: str,
+    short: str,
+    *,
+    scope: str,
+    description: str,
+    spec: dict[str, Any],
+    status: dict[str, Any],
+    selectable: list[str],
+    columns: list[dict[str, Any]],
+    required: list[str] | None = None,
+) -> dict[str, Any]:
+    """The definition of one kind, in the manner that all of ours share."""
+    unseen = {"default": {"observedGeneration": -1}}
+    schema = {
+        "description": description,
+        "type": "object",
+        **({"required": required} if required else {}),
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": unseen | status,
+        },
+    }
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "selectableFields": [{"jsonPath": path} for path in selectable],
+        "additionalPrinterColumns": columns,
         "schema": {"openAPIV3Schema": schema},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}", "labels": {"app.kubernetes.io/name": "servicegraph"}},
+        "metadata": {"name": f"{plural}.{GROUP}", "labels": {"app.kubernetes.io/name": "servicegraph"}},
         "spec": {
             "group": GROUP,
-            "scope": "Namespaced",
+            "scope": scope,
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["sdep"],
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
                 "categories": [CATEGORY],
             },
             "versions": [version],
@@ -121,6 +172,7 @@ def servicedependency() -> dict[str, Any]:
 def files() -> dict[str, str]:
     """The text of each file of `crds/`, by its name."""
     return {
-        f"{PLURAL}.yaml": _HEADER
-        + yaml.safe_dump(servicedependency(), sort_keys=False, allow_unicode=True, width=110)
+        f"{made['spec']['names']['plural']}.yaml": _HEADER
+        + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
+        for made in (servicedependency(), cyclealert())
     }

@@ -24,7 +24,7 @@ class Condition(Part):
     """One aspect of the object's state, in the shape that all of Kubernetes shares."""
 
     type: Annotated[str, Field(min_length=1, max_length=63)] = Field(
-        description="Which aspect: Ready, Resolved, Observed, InCycle; Reconciling, Stalled and Conflicting while they apply."
+        description="Which aspect; the list of conditions says which there are."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
     observed_generation: int | None = Field(
@@ -74,7 +74,8 @@ class ServiceDependencyStatus(Part):
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(
         default=None,
         description="Ready: this generation is accepted and stored. Resolved: every service that it names is known. Observed:"
-        " telemetry agrees. InCycle: it is part of a circle, which never makes it less Ready.",
+        " telemetry agrees. InCycle: it is part of a circle, which never makes it less Ready. Reconciling, Stalled and"
+        " Conflicting are there while they apply.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     summary: Summary | None = Field(default=None, description="Declared against observed, in numbers.")

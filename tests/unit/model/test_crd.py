@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 
 from servicegraph import bundle
 from servicegraph.cli.crds import crds
-from servicegraph.model.crd import files, servicedependency
+from servicegraph.model.crd import cyclealert, files, servicedependency
 from servicegraph.model.schema import structural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = servicedependency()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+KINDS = {made["spec"]["names"]["plural"]: made for made in (servicedependency(), cyclealert())}
 
 
 def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -30,7 +30,14 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
             yield from nodes(schema[key], f"{path}[]")
 
 
-NODES = dict(nodes(SCHEMA))
+def schema(crd: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the only version of a definition."""
+    (version,) = crd["spec"]["versions"]
+    found: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return found
+
+
+NODES = {(kind, path): node for kind, crd in KINDS.items() for path, node in nodes(schema(crd))}
 
 
 def test_the_files_are_what_the_models_say() -> None:
@@ -55,8 +62,8 @@ def test_no_node_says_what_a_structural_schema_does_not_take() -> None:
 def test_every_string_list_and_map_is_bounded() -> None:
     bound = {"string": ("maxLength", "enum"), "array": ("maxItems",)}
     unbounded = [
-        path
-        for path, node in NODES.items()
+        (kind, path)
+        for (kind, path), node in NODES.items()
         if path.startswith((".spec", ".status"))
         and node["type"] in bound
         and not any(key in node for key in bound[node["type"]])
@@ -69,8 +76,8 @@ def test_every_string_list_and_map_is_bounded() -> None:
 
 def test_every_field_that_people_write_is_described_in_a_sentence() -> None:
     silent = [
-        path
-        for path, node in NODES.items()
+        (kind, path)
+        for (kind, path), node in NODES.items()
         if path.startswith((".spec", ".status"))
         and not path.endswith("[]")
         and not str(node.get("description", "")).endswith((".", "…"))
@@ -85,11 +92,11 @@ def test_every_rule_says_what_to_do() -> None:
 
 
 def test_a_status_begins_as_not_yet_seen() -> None:
-    assert NODES[".status"]["default"] == {"observedGeneration": -1}
+    assert all(NODES[kind, ".status"]["default"] == {"observedGeneration": -1} for kind in KINDS)
 
 
 def test_dependencies_are_a_map_by_name_namespace_and_kind() -> None:
-    dependencies = NODES[".spec.dependencies"]
+    dependencies = NODES["servicedependencies", ".spec.dependencies"]
     assert dependencies["x-kubernetes-list-type"] == "map"
     keys = dependencies["x-kubernetes-list-map-keys"]
     assert keys == ["name", "namespace", "kind"]
@@ -97,10 +104,10 @@ def test_dependencies_are_a_map_by_name_namespace_and_kind() -> None:
     assert all(key in item["required"] or "default" in item["properties"][key] for key in keys)
 
 
-def test_the_file_is_plain_yaml_without_anchors() -> None:
-    (text,) = files().values()
-    assert yaml.safe_load(text) == servicedependency()
-    assert "&id" not in text
+def test_the_files_are_plain_yaml_without_anchors() -> None:
+    for name, text in files().items():
+        assert yaml.safe_load(text) == KINDS[name.removesuffix(".yaml")]
+        assert "&id" not in text
 
 
 def test_a_union_that_kubernetes_cannot_say_is_refused() -> None:
