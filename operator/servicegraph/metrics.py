@@ -27,6 +27,13 @@ graph_nodes = Gauge(
 graph_edges = Gauge(
     "servicegraph_graph_edges", "Edges in the graph that this process serves.", registry=registry
 )
+cycle_alerts = Gauge(
+    "servicegraph_cycle_alerts",
+    "Alerts of circles in the graph that this process serves; state: Open, Acknowledged, Resolved; severity: Critical,"
+    " Warning, Info.",
+    ["state", "severity"],
+    registry=registry,
+)
 snapshot_load_seconds = Histogram(
     "servicegraph_snapshot_load_seconds",
     "Seconds it took to read the graph from Postgres and build it.",

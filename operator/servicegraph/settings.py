@@ -60,6 +60,11 @@ class Settings(BaseModel):
         gt=0,
         description="Hours after which what is gone is forgotten, the removals kept for explanations too.",
     )
+    cycle_alert_retention_hours: float = Field(
+        default=720,
+        gt=0,
+        description="Hours after which a resolved alert goes, unless somebody has acknowledged it.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level that is logged."
     )

@@ -1,4 +1,4 @@
-"""The controller: watch, reconciler, report, status writer and resync, made and wired, run and drained.
+"""The controller: watch, reconciler, report, status writer, resync and schedule, made and wired, run and drained.
 
 `run` calls it for the roles `all` and `controller`.
 """
@@ -19,6 +19,7 @@ from servicegraph.reconcile.report import Report
 from servicegraph.reconcile.resync import Resync
 from servicegraph.reconcile.retries import Retries
 from servicegraph.reconcile.run import Reconciler
+from servicegraph.reconcile.schedule import Schedule
 from servicegraph.writeback.status import StatusWriter
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ async def control(
         report = Report(objects, inbox, current, statuses, clock)
         resync = Resync(kube, engine, inbox, objects, health, settings, restart)
         retries = Retries(resync.fetch)
-        reconciler = Reconciler(inbox, objects, GraphWriter(engine, clock), report, retries, health, clock)
+        writer = GraphWriter(engine, clock)
+        reconciler = Reconciler(inbox, objects, writer, report, retries, health, clock)
+        schedule = Schedule(engine, writer, health, settings, clock)
         intake = Intake(inbox, objects, report, resync)
         watch = Watch(kube.credentials, intake.deliver, restart, settings.namespaces)
         current.subscribe(report.touch_all)
+        current.subscribe(schedule.look_again)
 
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -63,6 +67,7 @@ async def control(
                 tasks.create_task(report.run()),
                 tasks.create_task(statuses.run()),
                 tasks.create_task(resync.run()),
+                tasks.create_task(schedule.run()),
             ]
             await _first(stop, resync.done_once)
             await watch.run(stop)

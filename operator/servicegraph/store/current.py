@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
+from itertools import product
 from typing import TYPE_CHECKING
 
 from servicegraph import log, metrics
 from servicegraph.errors import ServicegraphError, StoreUnavailable
+from servicegraph.model.alert import AlertState, Severity
 from servicegraph.model.ports import Freshness
 from servicegraph.store import migrate
 from servicegraph.store.engine import dedicated
@@ -149,9 +152,7 @@ class CurrentSnapshot:
             return
         self._snapshot = snapshot
         self._confirmed_at = began_at
-        metrics.graph_version.set(snapshot.mark.version)
-        metrics.graph_nodes.set(len(snapshot.nodes))
-        metrics.graph_edges.set(len(snapshot.edges))
+        _measure(snapshot)
         _log.debug("snapshot.loaded", version=snapshot.mark.version, seconds=round(self._load_seconds, 4))
         for callback in self._callbacks:
             callback(snapshot)
@@ -184,3 +185,13 @@ class CurrentSnapshot:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+
+
+def _measure(snapshot: Snapshot) -> None:
+    """Show in the metrics what this process serves; a state in which no alert is shows as 0."""
+    metrics.graph_version.set(snapshot.mark.version)
+    metrics.graph_nodes.set(len(snapshot.nodes))
+    metrics.graph_edges.set(len(snapshot.edges))
+    found = Counter((alert.state, alert.severity) for alert in snapshot.alerts)
+    for state, severity in product(AlertState, Severity):
+        metrics.cycle_alerts.labels(state, severity).set(found[state, severity])
