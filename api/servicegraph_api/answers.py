@@ -2,6 +2,7 @@
 
 `from_snapshot` makes a web handler of a pure function `Ask -> bytes`. Everything that all such routes share is here: the wait
 for a first snapshot, reading the query, choosing the format, the entity tag and 304, the memory of finished answers.
+`with_history` does the same for answers that Postgres adds something to; those are not remembered.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.model.ports import AlertHistory
     from servicegraph_api.memory import Memory
     from servicegraph_api.negotiation import Format
     from servicegraph_api.query import Parameter, Query
 
     Tell = Callable[["Ask"], bytes]
+    TellWithHistory = Callable[["Ask", AlertHistory], Awaitable[bytes]]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TAG = re.compile(r'"([^"]*)"')
@@ -50,12 +53,8 @@ def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence
     """The handler of a route that `tell` answers, which knows the parameters `known` and answers in `formats`."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        snapshot = request.app[keys.READER].current()
-        if snapshot is None:
-            raise problems.not_ready("the graph is not loaded yet; ask again in a moment")
-        memory = request.app[keys.MEMORY]
-        memory.turn_to(snapshot.mark)
-        accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+        snapshot, memory = _graph(request)
+        accept = _accept(request)
         key = (request.raw_path, accept)
         answer = memory.recall(key)
         if answer is None:
@@ -65,12 +64,48 @@ def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence
             body = tell(Ask(snapshot, request.match_info, asked, form, memory))
             answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
             memory.keep(key, answer)
-        if _is_known(answer.tag, request):
-            headers = {name: value for name, value in answer.headers.items() if name != hdrs.CONTENT_TYPE}
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=answer.body, headers=answer.headers)
+        return _sent(answer, request)
 
     return handler
+
+
+def with_history(tell: TellWithHistory) -> Handler:
+    """The handler of a route without parameters that `tell` answers in JSON, from the snapshot and from Postgres."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        snapshot, memory = _graph(request)
+        asked = query.read((), request.query)
+        form, media = negotiation.choose((JSON,), None, _accept(request))
+        body = await tell(Ask(snapshot, request.match_info, asked, form, memory), request.app[keys.HISTORY])
+        return _sent(_finish(body, media, snapshot, request.rel_url.path_safe), request)
+
+    return handler
+
+
+def _graph(request: web.Request) -> tuple[Snapshot, Memory]:
+    """The current snapshot, and what is remembered of it.
+
+    Raises:
+        Problem: 503 until the first is loaded.
+    """
+    snapshot = request.app[keys.READER].current()
+    if snapshot is None:
+        raise problems.not_ready("the graph is not loaded yet; ask again in a moment")
+    memory = request.app[keys.MEMORY]
+    memory.turn_to(snapshot.mark)
+    return snapshot, memory
+
+
+def _accept(request: web.Request) -> str:
+    return ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+
+
+def _sent(answer: Answer, request: web.Request) -> web.Response:
+    """The answer, or 304 where the client has it."""
+    if _is_known(answer.tag, request):
+        headers = {name: value for name, value in answer.headers.items() if name != hdrs.CONTENT_TYPE}
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, headers=answer.headers)
 
 
 def _finish(body: bytes, media: str, snapshot: Snapshot, question: str) -> Answer:

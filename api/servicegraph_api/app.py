@@ -16,18 +16,21 @@ from servicegraph_api.middleware import around
 from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
-    from servicegraph.model.ports import GraphReader, Health
+    from servicegraph.model.ports import AlertHistory, GraphReader, Health
     from servicegraph.settings import Settings
 
 _LONGEST_LINE = 64 * 1024
 """Bytes of the longest request line and header: within it even an absurd name gets an answer that says what is wrong."""
 
 
-def create_app(reader: GraphReader, health: Health, settings: Settings) -> web.Application:
+def create_app(
+    reader: GraphReader, history: AlertHistory, health: Health, settings: Settings
+) -> web.Application:
     """The application that answers from `reader`; it opens no socket and holds no connection.
 
     Args:
         reader: where the current graph comes from.
+        history: what happened to the alerts of the graph.
         health: what the probes tell.
         settings: of this process.
     """
@@ -36,6 +39,7 @@ def create_app(reader: GraphReader, health: Health, settings: Settings) -> web.A
         handler_args={"max_line_size": _LONGEST_LINE, "max_field_size": _LONGEST_LINE},
     )
     app[keys.READER] = reader
+    app[keys.HISTORY] = history
     app[keys.HEALTH] = health
     app[keys.SETTINGS] = settings
     app[keys.MEMORY] = Memory()

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 def write(*keys: ServiceKey) -> str:
     """The cursor of the item that these services identify."""
-    return urlsafe_b64encode(orjson.dumps([str(key) for key in keys])).rstrip(b"=").decode()
+    return write_words(*map(str, keys))
+
+
+def write_words(*words: str) -> str:
+    """The cursor of the item that these words identify."""
+    return urlsafe_b64encode(orjson.dumps(words)).rstrip(b"=").decode()
 
 
 def read(cursor: str, length: int) -> tuple[ServiceKey, ...]:
@@ -30,10 +35,28 @@ def read(cursor: str, length: int) -> tuple[ServiceKey, ...]:
     Raises:
         BadInput: it is no cursor, or one of another list.
     """
+    ids = read_words(cursor, length)
     try:
-        ids = orjson.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-        if isinstance(ids, list) and len(ids) == length and all(isinstance(one, str) for one in ids):
-            return tuple(parse_id(one) for one in ids)
-    except (binascii.Error, UnicodeEncodeError, orjson.JSONDecodeError, BadInput):
-        pass
-    raise BadInput("cursor cannot be used; it takes the next_cursor of a page of the same list, unchanged")
+        return tuple(parse_id(one) for one in ids)
+    except BadInput:
+        raise unusable() from None
+
+
+def read_words(cursor: str, length: int) -> tuple[str, ...]:
+    """The `length` words that `cursor` was made of.
+
+    Raises:
+        BadInput: it is no cursor, or one of another list.
+    """
+    try:
+        words = orjson.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+    except (binascii.Error, UnicodeEncodeError, orjson.JSONDecodeError):
+        raise unusable() from None
+    if isinstance(words, list) and len(words) == length and all(isinstance(one, str) for one in words):
+        return tuple(words)
+    raise unusable()
+
+
+def unusable() -> BadInput:
+    """The refusal of a cursor that is none of this list."""
+    return BadInput("cursor cannot be used; it takes the next_cursor of a page of the same list, unchanged")

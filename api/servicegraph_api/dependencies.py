@@ -41,13 +41,12 @@ def _document(ask: Ask, found: Subgraph) -> bytes:
         "as_of": snapshot.mark.as_of,
         "truncated": found.truncated,
     }
-    positions = found.edges.tolist()
     nodes = joined(
         b'%s,"distance":%d}' % (ask.memory.fragments.node(snapshot, position)[:-1], distance)
         for position, distance in zip(found.nodes.tolist(), found.distance.tolist(), strict=True)
     )
-    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in positions)
-    tail = {"cycles": names_in(snapshot, positions), "warnings": _warnings(ask, found)}
+    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in found.edges.tolist())
+    tail = {"cycles": names_in(snapshot, found.edges), "warnings": _warnings(ask, found)}
     return b'%s,"nodes":%s,"edges":%s,%s' % (dumps(head)[:-1], nodes, edges, dumps(tail)[1:])
 
 

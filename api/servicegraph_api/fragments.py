@@ -85,18 +85,13 @@ def edge(snapshot: Snapshot, position: int) -> dict[str, Any]:
         "confidence": round(float(edges.confidence[position]), 4),
         "providers": _providers(snapshot, position),
         "stale": bool(edges.flags[position] & Flag.STALE),
-        "in_cycle": in_cycle(snapshot, position),
+        "in_cycle": bool(snapshot.in_circle[position]),
     }
 
 
 def protocol(snapshot: Snapshot, position: int) -> str | None:
     """What the edge at `position` speaks; None where nobody says it."""
     return snapshot.protocols[snapshot.edges.protocol[position]] or None
-
-
-def in_cycle(_snapshot: Snapshot, _edge: int) -> bool:
-    """Whether an open alert contains the edge; a snapshot carries no alerts yet."""
-    return False
 
 
 def _providers(snapshot: Snapshot, position: int) -> list[dict[str, Any]]:

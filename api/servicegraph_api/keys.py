@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from servicegraph.model.ports import GraphReader, Health
+from servicegraph.model.ports import AlertHistory, GraphReader, Health
 from servicegraph.settings import Settings
 from servicegraph_api.memory import Memory
 
 READER = web.AppKey("reader", GraphReader)
+HISTORY = web.AppKey("history", AlertHistory)
 HEALTH = web.AppKey("health", Health)
 SETTINGS = web.AppKey("settings", Settings)
 MEMORY = web.AppKey("memory", Memory)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from servicegraph.graph.filters import EdgeFilter
 from servicegraph.graph.traverse import MAX_DEPTH, Direction
+from servicegraph.model.alert import AlertState, Severity
 from servicegraph.model.ids import NO_NAMESPACE, Kind
 from servicegraph.model.vocabulary import Mode, Requirement
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
@@ -22,6 +23,8 @@ _DIRECTIONS = {
 }
 _MODES: dict[str, Mode | None] = {"Sync": Mode.SYNC, "Async": Mode.ASYNC}
 _REQUIREMENTS: dict[str, Requirement | None] = {"Hard": Requirement.HARD, "Soft": Requirement.SOFT}
+_STATES: dict[str, AlertState | None] = {str(state): state for state in AlertState}
+_SEVERITIES: dict[str, Severity | None] = {str(severity): severity for severity in Severity}
 _FORMATS: dict[str, Format | None] = {form.name: form for form in (JSON, MERMAID, DOT)}
 
 NAMESPACE: Parameter[str | None] = Parameter(
@@ -60,6 +63,8 @@ MODE = choice("mode", _MODES, None, "Only edges of this mode; one that says none
 REQUIREMENT = choice(
     "requirement", _REQUIREMENTS, None, "Only edges of this requirement; one that says none counts as Soft."
 )
+STATE = choice("state", _STATES, None, "Only circles in this state.")
+SEVERITY = choice("severity", _SEVERITIES, None, "Only circles of this severity.")
 FORMAT = choice(
     "format", _FORMATS, None, "How the answer is written; else the Accept header decides, else it is json."
 )

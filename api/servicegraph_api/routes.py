@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from servicegraph_api import dependencies, lists, probes
+from servicegraph_api import cycles, dependencies, lists, probes
 from servicegraph_api import parameters as p
-from servicegraph_api.answers import from_snapshot
+from servicegraph_api.answers import from_snapshot, with_history
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ ROUTES: tuple[Route, ...] = (
            "What the service depends on, or who depends on it, within some hops.",
            (p.DIRECTION, p.DEPTH, p.KIND, p.CLUSTER, *p.EDGE_FILTER, p.FORMAT), (JSON, MERMAID, DOT)),
     _graph("/edges", lists.edges, "Lists the edges of the graph.", (p.NAMESPACE, *p.EDGE_FILTER, *p.PAGE)),
+    _graph("/cycles", cycles.cycles, "Lists the circles of services that depend on each other, those that are gone too.",
+           (p.STATE, p.SEVERITY, *p.PAGE)),
+    Route("GET", "/api/v1/cycles/{name}", with_history(cycles.cycle), "One circle, and what happened to it.", READ),
     Route("GET", "/healthz", probes.alive, "Whether the process lives."),
     Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),
     Route("GET", "/metrics", probes.measured, "The metrics, for Prometheus."),

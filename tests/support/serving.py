@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
     from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.model.alert import TransitionRecord
 
 
 @dataclass
@@ -35,6 +36,19 @@ class HeldReader:
 
     def freshness(self) -> Freshness:
         return self.fresh
+
+
+@dataclass
+class HeldHistory:
+    """The history that the test sets: what happened to any alert, or why it cannot be asked."""
+
+    told: list[TransitionRecord] = field(default_factory=list)
+    problem: Exception | None = None
+
+    async def __call__(self, name: str, /) -> list[TransitionRecord]:
+        if self.problem is not None:
+            raise self.problem
+        return [one for one in self.told if one.transition.alert == name]
 
 
 @dataclass
@@ -81,6 +95,7 @@ class Serving:
     session: aiohttp.ClientSession
     reader: HeldReader
     health: HeldHealth
+    history: HeldHistory
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
         """Ask for `path`, sent exactly as it is written; header names with _ for -."""
@@ -100,11 +115,11 @@ class Serving:
 @asynccontextmanager
 async def serving(snapshot: Snapshot | None) -> AsyncIterator[Serving]:
     """Serve `snapshot` for the time of the block."""
-    reader, health = HeldReader(snapshot), HeldHealth()
-    server = TestServer(create_app(reader, health, Settings()))
+    reader, history, health = HeldReader(snapshot), HeldHistory(), HeldHealth()
+    server = TestServer(create_app(reader, history, health, Settings()))
     await server.start_server(access_log=None)
     try:
         async with aiohttp.ClientSession() as session:
-            yield Serving(str(server.make_url("")).rstrip("/"), session, reader, health)
+            yield Serving(str(server.make_url("")).rstrip("/"), session, reader, health, history)
     finally:
         await server.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from servicegraph import log, settings
 from servicegraph.cli.controller import control
 from servicegraph.clock import SystemClock
 from servicegraph.reconcile.health import HealthBoard
+from servicegraph.store import alerts
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
 from servicegraph_api.app import create_app
@@ -71,7 +73,8 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
     current = CurrentSnapshot(engine, clock)
     health.ask("postgres", current.problem)
     try:
-        async with _http(chosen, current, health), asyncio.TaskGroup() as tasks:
+        server = create_app(current, partial(alerts.history, engine), health, chosen)
+        async with _http(chosen, server), asyncio.TaskGroup() as tasks:
             loading = tasks.create_task(current.run())
             if role == "api":
                 await stop.wait()
@@ -84,9 +87,9 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
 
 
 @asynccontextmanager
-async def _http(chosen: Settings, current: CurrentSnapshot, health: HealthBoard) -> AsyncIterator[None]:
+async def _http(chosen: Settings, server: web.Application) -> AsyncIterator[None]:
     """The HTTP server, from before the first snapshot (probes must answer) until after the last report."""
-    runner = web.AppRunner(create_app(current, health, chosen), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, chosen.api_host, chosen.api_port)
     await site.start()

@@ -1,6 +1,6 @@
 """What the HTTP server and the checks need from the world, as protocols, so that they know neither Postgres nor each other.
 
-`store.current` implements `GraphReader`; `cli.run` wires it.
+`store.current` implements `GraphReader`, `store.alerts` the `AlertHistory`; `cli.run` wires them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.model.alert import TransitionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,18 @@ class GraphReader(Protocol):
 
     def freshness(self) -> Freshness:
         """How sure it is that the snapshot is current."""
+        ...
+
+
+class AlertHistory(Protocol):
+    """Remembers what happened to alerts."""
+
+    async def __call__(self, name: str, /) -> Sequence[TransitionRecord]:
+        """Everything that happened to one alert, in the order in which it happened; empty where there is none of that name.
+
+        Raises:
+            StoreUnavailable: it cannot be asked now.
+        """
         ...
 
 

@@ -1,0 +1,164 @@
+"""The circles: `/cycles`, page by page in the order of names, and `/cycles/{name}` with what happened to it.
+
+An item is what the status of a CycleAlert object says, and what people said about it. Lists are cut as the object's
+are, and it says so; a single alert has room for more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from http import HTTPStatus
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from servicegraph.graph.telling import path
+from servicegraph.graph.traverse import MAX_NODES
+from servicegraph.model.cyclealert import MAX_SHOWN
+from servicegraph_api import cursors
+from servicegraph_api import parameters as p
+from servicegraph_api.fragments import dumps, joined
+from servicegraph_api.problems import Problem, cut
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.model.alert import Acknowledgement, Alert, TransitionRecord
+    from servicegraph.model.ports import AlertHistory
+    from servicegraph_api.answers import Ask
+    from servicegraph_api.query import Query
+
+_NAMED = 5
+_PREFIX = "cycle-"
+_name = attrgetter("name")
+
+
+def cycles(ask: Ask) -> bytes:
+    """A page of alerts."""
+    limit = ask.query[p.LIMIT]
+    page: list[Alert] = []
+    for alert in ask.snapshot.alerts[_begin(ask) :]:
+        if _is_wanted(alert, ask.query):
+            page.append(alert)
+            if len(page) > limit:
+                break
+    cursor = cursors.write_words(page[limit - 1].name) if len(page) > limit else None
+    rest = dumps({"next_cursor": cursor, "graph_version": ask.snapshot.mark.version})
+    return b'{"items":%s,%s' % (joined(_written(ask, alert, MAX_SHOWN) for alert in page[:limit]), rest[1:])
+
+
+async def cycle(ask: Ask, history: AlertHistory) -> bytes:
+    """One alert and its transitions, up to the version that is answered from.
+
+    Raises:
+        Problem: 404, when there is no alert of that name.
+        StoreUnavailable: Postgres cannot be asked.
+    """
+    name, version = ask.names["name"], ask.snapshot.mark.version
+    at = bisect_left(ask.snapshot.alerts, name, key=_name)
+    alert = ask.snapshot.alerts[at] if at < len(ask.snapshot.alerts) else None
+    if alert is None or alert.name != name:
+        raise Problem(
+            HTTPStatus.NOT_FOUND, f"no cycle {cut(name)} is known; /api/v1/cycles lists those that are"
+        )
+    written = _written(ask, alert, MAX_NODES)  # before waiting: what is remembered belongs to this version
+    told = [_told(one) for one in await history(name) if one.transition.version <= version]
+    return b"%s,%s" % (written[:-1], dumps({"transitions": told, "graph_version": version})[1:])
+
+
+def names_in(snapshot: Snapshot, edges: npt.NDArray[np.int32]) -> list[str]:
+    """The alerts that some of the edges at these positions belong to, by name."""
+    sources = snapshot.edges.source[edges[snapshot.in_circle[edges]]]
+    return [snapshot.alerts[at].name for at in np.unique(snapshot.circle[sources]).tolist()]
+
+
+def _begin(ask: Ask) -> int:
+    """Where the page begins among the alerts, which are in the order of their names."""
+    cursor = ask.query[p.CURSOR]
+    if cursor is None:
+        return 0
+    (last,) = cursors.read_words(cursor, 1)
+    if not last.startswith(_PREFIX):
+        raise cursors.unusable()
+    return bisect_right(ask.snapshot.alerts, last, key=_name)
+
+
+def _is_wanted(alert: Alert, query: Query) -> bool:
+    state, severity = query[p.STATE], query[p.SEVERITY]
+    return state in {None, alert.state} and severity in {None, alert.severity}
+
+
+def _written(ask: Ask, alert: Alert, most: int) -> bytes:
+    """The alert as it stands in every answer, lists cut to `most`."""
+    members = alert.ids
+    positions = _edges(ask.snapshot, alert, most)
+    head = {
+        "name": alert.name,
+        "state": alert.state,
+        "reason": alert.reason,
+        "severity": alert.severity,
+        "member_count": len(members),
+        "members": members[:most],
+        "truncated": max(len(members), len(positions), len(alert.witness) - 1) > most
+        or alert.cut_size > len(alert.cut),
+        "witness": [str(key) for key in alert.witness[: most + 1]],
+        "path": path(alert.witness),
+        "suggested_cuts": [
+            {"source": str(one.source), "target": str(one.target), "reason": one.reason} for one in alert.cut
+        ],
+        "cut": _in_a_line(alert),
+        "acknowledgement": _said(alert.acknowledgement),
+        "opened_at": alert.opened_at,
+        "resolved_at": alert.resolved_at,
+        "merged_into": alert.merged_into,
+        "split_from": alert.split_from,
+    }
+    edges = joined(ask.memory.fragments.edge(ask.snapshot, position) for position in positions[:most])
+    return b'%s,"edges":%s}' % (dumps(head)[:-1], edges)
+
+
+def _edges(snapshot: Snapshot, alert: Alert, most: int) -> list[int]:
+    """The edges of its circles by source, then target; one more than `most` tells that there are more."""
+    found: list[int] = []
+    for key in alert.members:
+        at = snapshot.position(key)
+        if at is not None:
+            begin, end = snapshot.outgoing.start[at : at + 2].tolist()
+            found += [edge for edge in range(begin, end) if snapshot.in_circle[edge]]
+        if len(found) > most:
+            break
+    return found[: most + 1]
+
+
+def _in_a_line(alert: Alert) -> str:
+    """The first few edges of the cut: `shop/c → shop/a, shop/d → shop/b`."""
+    rest = alert.cut_size - _NAMED
+    return ", ".join(map(str, alert.cut[:_NAMED])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _said(acknowledgement: Acknowledgement | None) -> dict[str, Any] | None:
+    """What a person said about the circle, and whether it still holds."""
+    if acknowledgement is None:
+        return None
+    return {
+        "by": acknowledgement.by,
+        "reason": acknowledgement.reason,
+        "until": acknowledgement.until,
+        "generation": acknowledgement.generation,
+        "member_count": len(acknowledgement.members),
+        "in_force": acknowledgement.ended is None,
+    }
+
+
+def _told(record: TransitionRecord) -> dict[str, Any]:
+    """Something that happened to an alert."""
+    one = record.transition
+    return {
+        "graph_version": one.version,
+        "at": record.at,
+        "kind": one.kind,
+        "reason": one.reason,
+        "message": one.message,
+    }
