@@ -17,6 +17,8 @@ _LAZY = {
     "migrate": ("servicegraph.cli.migrate", "migrate"),
     "local": ("servicegraph.cli.local", "local"),
     "graph": ("servicegraph.cli.graph", "graph"),
+    "cycles": ("servicegraph.cli.cycles", "cycles"),
+    "ack": ("servicegraph.cli.ack", "ack"),
 }
 
 
@@ -45,6 +47,7 @@ def cli() -> None:
       eval "$(servicegraph local env)"
       kubectl get servicedependencies -A
       servicegraph graph online-boutique/checkoutservice
+      servicegraph cycles
 
     \b
     Run it:

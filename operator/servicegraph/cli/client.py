@@ -35,6 +35,11 @@ class Answer:
     age: str | None
     """Seconds by which the answer may be out of date; None while it is current."""
 
+    def tell_age(self) -> None:
+        """Say beside the answer that it may be out of date, if it may."""
+        if self.age is not None:
+            click.echo(f"Note: the server cannot reach its database; the graph is {self.age} s old", err=True)
+
 
 class Client:
     """Asks the server at the `SERVICEGRAPH_URL` of `settings`.
@@ -60,6 +65,14 @@ class Client:
         path = f"{_segment(service.namespace or NO_NAMESPACE)}/{_segment(service.name)}"
         cluster = {"cluster": service.cluster} if service.cluster else {}
         return self._get(f"/api/v1/services/{path}/dependencies?{urlencode({**parameters, **cluster})}")
+
+    def cycles(self, parameters: Mapping[str, str]) -> Answer:
+        """A page of the alerts about circles.
+
+        Raises:
+            click.ClickException: the server cannot be reached, or refuses.
+        """
+        return self._get(f"/api/v1/cycles?{urlencode(parameters)}")
 
     def _get(self, path: str) -> Answer:
         connect = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from servicegraph import settings
 from servicegraph.cli.client import Answer, Client
-from servicegraph.cli.tree import tree
+from servicegraph.cli.tree import circles, tree
 from servicegraph.errors import BadInput
 from servicegraph.model.ids import Kind, ServiceKey, parse_id
 
@@ -97,9 +97,11 @@ def _print_trees(answers: list[Answer]) -> None:
         if number:
             console.print()
         console.print(tree(document))
+        if (found := circles(document)) is not None:
+            console.print(found)
         for warning in document["warnings"]:
             click.echo(f"Note: {warning}", err=True)
-    _tell_age(answers[0])
+    answers[0].tell_age()
 
 
 def _print_text(answer: Answer, form: str) -> None:
@@ -107,9 +109,4 @@ def _print_text(answer: Answer, form: str) -> None:
         click.echo(orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2))
     else:
         click.echo(answer.body.decode(), nl=False)
-    _tell_age(answer)
-
-
-def _tell_age(answer: Answer) -> None:
-    if answer.age is not None:
-        click.echo(f"Note: the server cannot reach its database; the graph is {answer.age} s old", err=True)
+    answer.tell_age()

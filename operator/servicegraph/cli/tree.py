@@ -36,6 +36,14 @@ def tree(document: Document) -> Tree:
     return trunk
 
 
+def circles(document: Document) -> Text | None:
+    """The line below the tree that names the alerts of the circles in it; None where there are none."""
+    if not document["cycles"]:
+        return None
+    names = ", ".join(document["cycles"])
+    return Text.assemble(("↺ ", "red"), "in a circle: ", (names, "red"), ("  (servicegraph cycles)", "dim"))
+
+
 def _grow(
     branch: Tree,
     path: list[str],
@@ -62,6 +70,8 @@ def _label(service: str, edge: Document, remark: str = "", style: str = "") -> T
     facts = " · ".join(_facts(edge))
     if facts:
         text.append(f"  {facts}")
+    if edge["in_cycle"] and not remark:
+        remark, style = "↺", "red"
     if remark:
         text.append(f"  {remark}", style)
     return text
