@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _log = log.get(__name__)
 
 DRAIN_SECONDS = 8.0
-"""How long a stopped controller may take to store and report what it has heard."""
+"""How long a stopped controller may take to end the watch, then to store and report what it has heard."""
 
 
 async def control(
@@ -70,9 +70,10 @@ async def control(
                 tasks.create_task(schedule.run()),
             ]
             await _first(stop, resync.done_once)
-            await watch.run(stop)
+            watching = tasks.create_task(watch.run(stop))
+            await stop.wait()
             retries.stop()
-            await _drain(inbox, reconciler, report, statuses)
+            await _drain(watching, inbox, reconciler, report, statuses)
             for task in running:
                 task.cancel()
 
@@ -87,10 +88,17 @@ async def _first(*events: asyncio.Event) -> None:
             task.cancel()
 
 
-async def _drain(inbox: Inbox, reconciler: Reconciler, report: Report, statuses: StatusWriter) -> None:
+async def _drain(
+    watching: asyncio.Task[None],
+    inbox: Inbox,
+    reconciler: Reconciler,
+    report: Report,
+    statuses: StatusWriter,
+) -> None:
     """Let what was heard be stored, then reported, within `DRAIN_SECONDS`; the next start finds whatever is left."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
+            await watching
             await inbox.idle()
             await reconciler.rested()
             await report.rested()

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-STOP_SECONDS = 8.0
-"""How long a stopped round may take; after that its thread is left to die with the process."""
+STOP_SECONDS = 3.0
+"""How long a stopped round may take; after that its thread is left to die with the process.
+
+Kopf sees requests under way to their end for five seconds, which nobody needs: it only reads.
+"""
 _LOGIN_MINUTES = 10
 _PAUSES = (0.2, 1.0, 5.0, 15.0)
 """Seconds before the next round or login, by how many have failed one after another."""
