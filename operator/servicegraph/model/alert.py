@@ -181,10 +181,15 @@ class TransitionRecord:
 
 def alert_name(members: Iterable[ServiceKey], taken: Container[str]) -> str:
     """The name of a new alert: a digest of who its members are, with -2, -3 … where that name is taken."""
-    ids = "\n".join(sorted(map(str, members)))
-    name = f"cycle-{hashlib.sha256(ids.encode()).hexdigest()[:_HEX_DIGITS]}"
+    name = f"cycle-{members_digest(members)}"
     number, free = 1, name
     while free in taken:
         number += 1
         free = f"{name}-{number}"
     return free
+
+
+def members_digest(members: Iterable[ServiceKey]) -> str:
+    """Who the members are, in 12 hex digits: of SHA-256 over their sorted ids, joined by line ends."""
+    ids = "\n".join(sorted(map(str, members)))
+    return hashlib.sha256(ids.encode()).hexdigest()[:_HEX_DIGITS]

@@ -6,6 +6,7 @@ after the loss of the database, when it is all that is left of an alert; `ingest
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,9 +19,7 @@ from servicegraph.model.fields import parse_time
 from servicegraph.model.ids import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from servicegraph.model.ids import ServiceKey
+    from collections.abc import Mapping
 
 _MAX_MESSAGE = 1000
 
@@ -42,61 +41,54 @@ def acknowledgement_of(body: Mapping[str, Any]) -> Acknowledgement | None:
     return Acknowledgement(body["metadata"]["generation"], said.reason, said.by, until)
 
 
-def remembered(body: Mapping[str, Any]) -> Alert | None:
-    """The alert that the status tells of; None where it tells of none, or not enough.
+def remembered(name: str, status: Mapping[str, Any], said: Acknowledgement | None) -> Alert | None:
+    """The alert called `name` that a status tells of; None where it tells of none, or not enough.
 
     What a status leaves out (members beyond those shown, the shape of the component) the next look at the graph makes good.
+    `said` is what the spec says beside it; it is kept if the status has taken it into account, else it is news to come.
     """
     try:
-        status = CycleAlertStatus.model_validate(body.get("status") or {})
-        if status.state in {None, NOT_OPEN} or not status.members or not status.opened_at:
-            return None
-        members = _keys(status.members)
-        state = AlertState(str(status.state))
-        resolved = state is AlertState.RESOLVED
-        return Alert(
-            name=body["metadata"]["name"],
-            members=() if resolved else members,
-            members_when_resolved=members if resolved else (),
-            severity=Severity(status.severity or Severity.INFO),
-            witness=tuple(map(parse_id, status.witness or ())),
-            cut=tuple(
-                Cut(parse_id(one.source), parse_id(one.target), one.reason)
-                for one in status.suggested_cuts or ()
-            ),
-            cut_size=len(status.suggested_cuts or ()),
-            accepted=False,
-            shape=b"",
-            opened_at=parse_time(status.opened_at),
-            opened_version=0,
-            state=state,
-            reason=_reason(status),
-            acknowledgement=_in_force(body, status, members),
-            split_from=status.split_from,
-            resolved_at=parse_time(status.resolved_at or status.opened_at) if resolved else None,
-            resolved_version=0 if resolved else None,
-            merged_into=status.merged_into,
-        )
+        told = CycleAlertStatus.model_validate(status)
+        return _alert(name, told, said)
     except (ValidationError, BadInput, ValueError, OverflowError):
         return None
 
 
-def _in_force(
-    body: Mapping[str, Any], status: CycleAlertStatus, members: tuple[ServiceKey, ...]
-) -> Acknowledgement | None:
-    """The acknowledgement, if the status has taken this generation of it into account; else it is news to come."""
-    said = acknowledgement_of(body)
-    if said is None or status.acknowledged is None or status.acknowledged.generation != said.generation:
+def _alert(name: str, told: CycleAlertStatus, said: Acknowledgement | None) -> Alert | None:
+    if told.state in {None, NOT_OPEN} or not told.members or not told.opened_at:
         return None
-    ended = _reason(status) if status.state == "Open" else None
-    return Acknowledgement(said.generation, said.reason, said.by, said.until, members, ended)
+    members = tuple(sorted(map(parse_id, told.members)))
+    state, reason = AlertState(str(told.state)), _reason(told)
+    resolved = state is AlertState.RESOLVED
+    if said is not None and told.acknowledged and told.acknowledged.generation == said.generation:
+        said = replace(said, members=members, ended=reason if state is AlertState.OPEN else None)
+    else:
+        said = None
+    return Alert(
+        name=name,
+        members=() if resolved else members,
+        members_when_resolved=members if resolved else (),
+        severity=Severity(told.severity or Severity.INFO),
+        witness=tuple(map(parse_id, told.witness or ())),
+        cut=tuple(
+            Cut(parse_id(one.source), parse_id(one.target), one.reason) for one in told.suggested_cuts or ()
+        ),
+        cut_size=len(told.suggested_cuts or ()),
+        accepted=False,
+        shape=b"",
+        opened_at=parse_time(told.opened_at),
+        opened_version=0,
+        state=state,
+        reason=reason,
+        acknowledgement=said,
+        split_from=told.split_from,
+        resolved_at=parse_time(told.resolved_at or told.opened_at) if resolved else None,
+        resolved_version=0 if resolved else None,
+        merged_into=told.merged_into,
+    )
 
 
 def _reason(status: CycleAlertStatus) -> AlertReason:
     """Why it is in its state: the reason of its condition Ready."""
     said = next((one.reason for one in status.conditions or () if one.type == "Ready"), "")
     return AlertReason(said) if said in set(AlertReason) else AlertReason.NOT_ACKNOWLEDGED
-
-
-def _keys(ids: Sequence[str]) -> tuple[ServiceKey, ...]:
-    return tuple(sorted(map(parse_id, ids)))

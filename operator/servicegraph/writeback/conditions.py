@@ -1,4 +1,4 @@
-"""The conditions of a ServiceDependency and their reasons: the words that other people's tools wait for.
+"""The conditions of our objects and their reasons: the words that other people's tools wait for.
 
 Fixed: a type or a reason is never renamed. Reasons of refused specs stand in `model.translate`, those of the store and of
 Kubernetes on the classes of `errors`.
@@ -20,6 +20,8 @@ RESOLVED = "Resolved"
 """True: every service that it names is known, by a declaration or by telemetry."""
 OBSERVED = "Observed"
 """True: telemetry shows what is declared."""
+IN_CYCLE = "InCycle"
+"""True: something that it declares is part of a circle of services that depend on each other."""
 RECONCILING = "Reconciling"
 """True while this generation waits to be stored; absent otherwise."""
 STALLED = "Stalled"
@@ -27,13 +29,13 @@ STALLED = "Stalled"
 CONFLICTING = "Conflicting"
 """True while an older object says otherwise about the same service or call, and counts; absent otherwise."""
 
-OURS = (READY, RESOLVED, OBSERVED, RECONCILING, STALLED, CONFLICTING)
+OURS = (READY, RESOLVED, OBSERVED, IN_CYCLE, RECONCILING, STALLED, CONFLICTING)
 """All types that the operator writes, in the order in which they are written; others belong to others."""
 
 STORED = "Stored"
 """Ready: nothing is left to do."""
 NOT_EVALUATED = "NotEvaluated"
-"""Resolved, Observed: no graph that holds this generation has been looked at yet."""
+"""Resolved, Observed, InCycle: no graph that holds this generation has been looked at yet."""
 NO_PROVIDER = "NoProvider"
 """Observed: no source of telemetry is set up, so nothing can be said."""
 

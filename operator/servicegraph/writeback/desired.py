@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.checks.circling import circle_of, circling
 from servicegraph.checks.conflicting import conflicting
 from servicegraph.checks.near import KnownServices
 from servicegraph.checks.targets import resolved
 from servicegraph.writeback.conditions import (
     CONFLICTING,
+    IN_CYCLE,
     NO_PROVIDER,
     NOT_EVALUATED,
     OBSERVED,
@@ -90,7 +92,7 @@ def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def _said(status: Mapping[str, Any]) -> tuple[Any, ...]:
     """What the operator says in a status, whatever the order of its parts."""
     numbers = (status.get(field) for field in ("observedGeneration", "graphVersion", "summary"))
-    return by_type(status), *numbers
+    return by_type(status), status.get("cycles") or [], *numbers
 
 
 def _stored(
@@ -99,10 +101,12 @@ def _stored(
     """Accepted and stored; the rest is what the graph says about it."""
     earlier = by_type(before)
     verdict, unresolved = _verdict(live, standing, snapshot, before, earlier)
+    circle, cycles = _circle(live, standing, snapshot, before, earlier)
     wanted = [
         condition(READY, "True", STORED, "accepted and stored", standing.generation),
         verdict,
         condition(OBSERVED, "Unknown", NO_PROVIDER, "no source of telemetry is set up", standing.generation),
+        circle,
         *_conflicts(live, snapshot, standing, earlier),
     ]
     summary = {"declared": len(live.targets), "observed": 0, "unobserved": 0, "undeclared": 0}
@@ -110,6 +114,7 @@ def _stored(
         "observedGeneration": standing.generation,
         "conditions": since(wanted, earlier, now),
         "summary": summary if unresolved is None else {**summary, "unresolved": unresolved},
+        **cycles,
         "graphVersion": standing.version,
     }
 
@@ -125,7 +130,7 @@ def _verdict(
 
     Without a graph that holds this generation, a verdict about this very generation stays: it was true when last looked at.
     """
-    if snapshot is not None and snapshot.mark.version >= standing.version:
+    if snapshot is not None and _holds(snapshot, standing):
         finding = resolved(live.targets, _known(snapshot))
         return condition(
             RESOLVED, finding.status, finding.reason, finding.message, standing.generation
@@ -142,16 +147,38 @@ def _known(snapshot: Snapshot) -> KnownServices:
     return KnownServices(snapshot)
 
 
+def _circle(
+    live: LiveObject,
+    standing: Stored | Stalled,
+    snapshot: Snapshot | None,
+    before: Mapping[str, Any],
+    earlier: Conditions,
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Whether something that it declares is part of a circle, as condition and as `cycles`; without a graph, as last seen.
+
+    What the last good generation of a refused object declares, only the graph knows.
+    """
+    generation, last = _judged(standing, earlier), earlier.get(IN_CYCLE)
+    refused = isinstance(standing, Stalled)
+    never_stored = refused and (last is None or last.get("reason") == NOT_EVALUATED)
+    if live.source is not None and snapshot is not None and _holds(snapshot, standing) and not never_stored:
+        alert = circle_of(snapshot, live.source, None if refused else live.targets)
+        finding = circling(alert)
+        return (
+            condition(IN_CYCLE, finding.status, finding.reason, finding.message, generation),
+            {"cycles": [alert.name]} if alert else {},
+        )
+    if last and last.get("observedGeneration") == generation:
+        return last, _cycles(before)
+    return _not_evaluated(IN_CYCLE, generation), {}
+
+
 def _conflicts(
     live: LiveObject, snapshot: Snapshot | None, standing: Stored | Stalled, earlier: Conditions
 ) -> list[dict[str, Any]]:
-    """That an older object's word counts instead of this one's, while it does; without a graph, as it was last seen.
-
-    Of a refused object the graph holds what its last good generation said, the one whose targets were judged last.
-    """
-    judged = earlier.get(RESOLVED, {}) if isinstance(standing, Stalled) else {}
-    generation = judged.get("observedGeneration", standing.generation)
-    if snapshot is not None and (isinstance(standing, Stalled) or snapshot.mark.version >= standing.version):
+    """That an older object's word counts instead of this one's, while it does; without a graph, as it was last seen."""
+    generation = _judged(standing, earlier)
+    if snapshot is not None and _holds(snapshot, standing):
         finding = conflicting(snapshot.conflicts.get(live.uid))
         if finding is None:
             return []
@@ -160,20 +187,35 @@ def _conflicts(
     return [last] if last and last.get("observedGeneration") == generation else []
 
 
+def _holds(snapshot: Snapshot, standing: Stored | Stalled) -> bool:
+    """Whether the graph holds the generation that is stored. Of a refused object it holds what its last good one said."""
+    return isinstance(standing, Stalled) or snapshot.mark.version >= standing.version
+
+
+def _judged(standing: Stored | Stalled, earlier: Conditions) -> int:
+    """The generation that the graph can judge: of a refused object the one whose targets were judged last."""
+    judged = earlier.get(RESOLVED, {}) if isinstance(standing, Stalled) else {}
+    generation: int = judged.get("observedGeneration", standing.generation)
+    return generation
+
+
 def _stalled(
     live: LiveObject, standing: Stalled, snapshot: Snapshot | None, before: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
     """Refused: says so, and leaves standing what the last good generation was told."""
     earlier = by_type(before)
+    circle, cycles = _circle(live, standing, snapshot, before, earlier)
     wanted = [
         condition(READY, "False", standing.reason, standing.message, standing.generation),
         earlier.get(RESOLVED) or _not_evaluated(RESOLVED, standing.generation),
         earlier.get(OBSERVED) or _not_evaluated(OBSERVED, standing.generation),
+        circle,
         condition(STALLED, "True", standing.reason, standing.message, standing.generation),
         *_conflicts(live, snapshot, standing, earlier),
     ]
     return {
         **_kept(before),
+        **cycles,
         "observedGeneration": standing.generation,
         "conditions": since(wanted, earlier, now),
     }
@@ -186,16 +228,27 @@ def _waiting(generation: int, standing: Waiting, before: Mapping[str, Any], now:
         READY: condition(READY, "Unknown", standing.reason, standing.message, generation),
         RESOLVED: _not_evaluated(RESOLVED, generation),
         OBSERVED: _not_evaluated(OBSERVED, generation),
+        IN_CYCLE: _not_evaluated(IN_CYCLE, generation),
     }
     reconciling = condition(RECONCILING, "True", standing.reason, standing.message, generation)
     wanted = {**first_sight, **earlier, RECONCILING: reconciling}
     answered = {key: before[key] for key in ("observedGeneration",) if key in before}
-    return {**_kept(before), **answered, "conditions": since(wanted.values(), earlier, now)}
+    return {
+        **_kept(before),
+        **_cycles(before),
+        **answered,
+        "conditions": since(wanted.values(), earlier, now),
+    }
 
 
 def _kept(before: Mapping[str, Any]) -> dict[str, Any]:
     """What the last good generation was told."""
     return {key: before[key] for key in ("summary", "graphVersion") if key in before}
+
+
+def _cycles(before: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The alerts that it was told of."""
+    return {"cycles": before["cycles"]} if before.get("cycles") else {}
 
 
 def _not_evaluated(kind: str, generation: int) -> dict[str, Any]:

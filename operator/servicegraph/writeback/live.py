@@ -30,6 +30,8 @@ class LiveObject:
     name: str
     generation: int
     resource_version: str
+    source: ServiceKey | None
+    """The service that its spec is about; None where that cannot be read."""
     targets: tuple[ServiceKey, ...]
     """What its spec names, as far as it can be read: a spec that cannot be accepted may name anything."""
     status_json: bytes
@@ -38,13 +40,15 @@ class LiveObject:
     def of(cls, body: Mapping[str, Any]) -> LiveObject:
         """The object with this body."""
         meta = body["metadata"]
+        spec = _fields(body.get("spec"))
         return cls(
             uid=meta["uid"],
             namespace=intern(meta["namespace"]),
             name=meta["name"],
             generation=meta["generation"],
             resource_version=meta["resourceVersion"],
-            targets=tuple(_targets(meta["namespace"], _fields(body.get("spec")))),
+            source=_key(meta["namespace"], {**_fields(spec.get("service")), "namespace": ""}),
+            targets=tuple(_targets(meta["namespace"], spec)),
             status_json=orjson.dumps(_fields(body.get("status"))),
         )
 
@@ -64,12 +68,15 @@ def _targets(own_namespace: str, spec: Mapping[str, Any]) -> Iterator[ServiceKey
     """The targets that can be read out of a spec that nobody has checked."""
     dependencies = spec.get("dependencies")
     for one in dependencies if isinstance(dependencies, list) else ():
-        if not isinstance(one, dict):
-            continue
-        name, namespace, kind = (
-            one.get("name"),
-            one.get("namespace") or "",
-            one.get("kind") or Kind.SERVICE.value,
-        )
-        if isinstance(name, str) and isinstance(namespace, str) and isinstance(kind, str):
-            yield target_key(own_namespace, name, namespace, kind)
+        key = _key(own_namespace, _fields(one))
+        if key is not None:
+            yield key
+
+
+def _key(own_namespace: str, said: Mapping[str, Any]) -> ServiceKey | None:
+    """The service that these fields name; None where they name none."""
+    name, namespace = said.get("name"), said.get("namespace") or ""
+    kind = said.get("kind") or Kind.SERVICE.value
+    if isinstance(name, str) and isinstance(namespace, str) and isinstance(kind, str):
+        return target_key(own_namespace, name, namespace, kind)
+    return None

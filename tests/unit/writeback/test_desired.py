@@ -47,6 +47,7 @@ def test_a_stored_object_is_ready_and_resolved() -> None:
         "Ready": ("True", "Stored"),
         "Resolved": ("True", "AllTargetsKnown"),
         "Observed": ("Unknown", "NoProvider"),
+        "InCycle": ("False", "NotInCycle"),
     }
     assert status["observedGeneration"] == 1
     assert status["graphVersion"] == VERSION
@@ -134,6 +135,7 @@ def test_an_object_that_waits_at_first_sight_has_all_its_conditions() -> None:
         "Ready": ("Unknown", "StoreUnavailable"),
         "Resolved": ("Unknown", "NotEvaluated"),
         "Observed": ("Unknown", "NotEvaluated"),
+        "InCycle": ("Unknown", "NotEvaluated"),
         "Reconciling": ("True", "StoreUnavailable"),
     }
     assert waiting["observedGeneration"] == -1
