@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 NO_SUCH_CIRCLE = "NoSuchCircle"
 """Ready: a person made the object, and there is nothing to tell."""
 
-_NOT_OPEN_MESSAGE = "there is no such circle; servicegraph itself makes an alert for each circle there is, this one can be deleted"
+_NOT_OPEN_MESSAGE = (
+    "there is no such circle; servicegraph makes an alert for each that there is, so this one can be deleted"
+)
 _CUTS_IN_A_LINE = 3
 _OURS = (
     "observedGeneration", "state", "severity", "memberCount", "members", "truncated", "witness", "path", "suggestedCuts", "cut",
