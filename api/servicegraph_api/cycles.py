@@ -15,6 +15,7 @@ import numpy as np
 
 from servicegraph.graph.telling import path
 from servicegraph.graph.traverse import MAX_NODES
+from servicegraph.model.alert import members_digest
 from servicegraph.model.cyclealert import MAX_SHOWN
 from servicegraph_api import cursors
 from servicegraph_api import parameters as p
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from servicegraph.graph.snapshot import Snapshot
-    from servicegraph.model.alert import Acknowledgement, Alert, TransitionRecord
+    from servicegraph.model.alert import Alert, TransitionRecord
     from servicegraph.model.ports import AlertHistory
     from servicegraph_api.answers import Ask
     from servicegraph_api.query import Query
@@ -109,7 +110,7 @@ def _written(ask: Ask, alert: Alert, most: int) -> bytes:
             {"source": str(one.source), "target": str(one.target), "reason": one.reason} for one in alert.cut
         ],
         "cut": _in_a_line(alert),
-        "acknowledgement": _said(alert.acknowledgement),
+        **_acknowledgement(alert),
         "opened_at": alert.opened_at,
         "resolved_at": alert.resolved_at,
         "merged_into": alert.merged_into,
@@ -138,17 +139,18 @@ def _in_a_line(alert: Alert) -> str:
     return ", ".join(map(str, alert.cut[:_NAMED])) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _said(acknowledgement: Acknowledgement | None) -> dict[str, Any] | None:
-    """What a person said about the circle, and whether it still holds."""
-    if acknowledgement is None:
-        return None
+def _acknowledgement(alert: Alert) -> dict[str, Any]:
+    """What a person said about the circle, and whom it covers."""
+    said = alert.acknowledgement
+    if said is None:
+        return {"acknowledgement": None, "acknowledged": None}
     return {
-        "by": acknowledgement.by,
-        "reason": acknowledgement.reason,
-        "until": acknowledgement.until,
-        "generation": acknowledgement.generation,
-        "member_count": len(acknowledgement.members),
-        "in_force": acknowledgement.ended is None,
+        "acknowledgement": {"by": said.by, "reason": said.reason, "until": said.until},
+        "acknowledged": {
+            "generation": said.generation,
+            "member_count": len(said.members),
+            "members_hash": members_digest(said.members),
+        },
     }
 
 

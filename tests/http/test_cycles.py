@@ -69,6 +69,7 @@ async def test_an_item_says_what_the_circle_is_how_bad_and_how_to_get_out(circle
         ],
         "cut": "shop/payment → shop/checkout",
         "acknowledgement": None,
+        "acknowledged": None,
         "opened_at": "2026-01-01T00:00:00Z",
         "resolved_at": None,
         "merged_into": None,
@@ -166,9 +167,11 @@ async def test_an_acknowledgement_is_shown_with_whom_it_covers() -> None:
         "by": "ana",
         "reason": "split planned",
         "until": "2027-01-01T00:00:00Z",
+    }
+    assert item["acknowledged"] == {
         "generation": 2,
         "member_count": 2,
-        "in_force": True,
+        "members_hash": NAME.removeprefix("cycle-"),
     }
 
 
