@@ -102,7 +102,7 @@ async def graph(conn: Connection) -> Reading:
     nodes: dict[str, Fields] = {}
     for row in await conn.fetch(
         """
-        SELECT s.printed, t.technology, t.team, t.criticality, t.target, t.labels, t.service IS NULL AS discovered
+        SELECT s.printed, t.technology, t.team, t.criticality, t.target, t.labels::text, t.service IS NULL AS discovered
         FROM services s LEFT JOIN statements t ON t.service = s.id
         LEFT JOIN providers p ON p.id = t.provider LEFT JOIN objects o ON o.id = t.object
         ORDER BY p.evidence_group <> 'declared', o.created_at, o.namespace, o.name, o.uid, p.name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from servicegraph.model.ids import parse_id
 from support.declared import DAWN
 from support.graphs import GROUPS, PROTOCOLS, PROVIDERS, service
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NAMES = [f"{number}-{one.name}" for number, one in enumerate(PROVIDERS)]
 """The providers as they are called there, in the order of their numbers: that order decides between equals."""
+EVIDENCE = {"api": 2, "both ends": 3, "one end": 4, "flow": 5}
+MODES = {None: 0, "Sync": 1, "Async": 2}
 RANKS = 4
 """Objects there are; the rank of a fact is its place by age, 0 the oldest."""
 COLUMNS = """
@@ -77,3 +80,49 @@ def _rows(facts: Sequence[Fact]) -> list[tuple[object, ...]]:
         )
         for number, one in enumerate(facts)
     ]
+
+
+async def empty(conn: Connection) -> None:
+    """Make it a graph of version 0 of which nothing is known."""
+    await conn.execute("TRUNCATE services, objects, statements, observations, changes, alerts, transitions")
+    await conn.execute("DELETE FROM providers WHERE name <> 'declared'")
+    await conn.execute("UPDATE graph_meta SET version = 0")
+
+
+async def observe(conn: Connection, observations: Sequence[dict[str, Any]]) -> None:
+    """Store what telemetry and api records say, in the words of `oracle.fold`, beside what objects say."""
+    for one in observations:
+        for end in (one["source"], one["target"]):
+            await conn.execute(
+                "INSERT INTO services (cluster, namespace, name, kind, printed) VALUES ($1, $2, $3, $4, $5)"
+                " ON CONFLICT DO NOTHING",
+                *parse_id(end),
+                end,
+            )
+        await conn.execute(
+            "INSERT INTO providers (name, evidence_group) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            one["provider"],
+            one["group"],
+        )
+        await conn.execute(
+            "INSERT INTO protocols (name) VALUES ($1) ON CONFLICT DO NOTHING", one["protocol"] or ""
+        )
+        await conn.execute(
+            """
+            INSERT INTO observations (
+                raw_key, provider, source, target, evidence, protocol, mode,
+                absent_since, confirmed, stale, quarantined, alertable, first_seen
+            )
+            SELECT s.printed || '>' || t.printed, p.id, s.id, t.id, $4, r.id, $6, $7, $8, $9, $10, $11, now()
+            FROM providers p, services s, services t, protocols r
+            WHERE p.name = $1 AND s.printed = $2 AND t.printed = $3 AND r.name = $5
+            """,
+            one["provider"],
+            one["source"],
+            one["target"],
+            EVIDENCE[one["class"]],
+            one["protocol"] or "",
+            MODES[one["mode"]],
+            None if one["present"] else 1.0,
+            *(one[flag] for flag in ("confirmed", "stale", "quarantined", "alertable")),
+        )
