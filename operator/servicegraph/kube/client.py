@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.errors import KubernetesRefused
 from servicegraph.kube.calls import Calls, lean, time_limit
 from servicegraph.kube.connection import Credentials
+from servicegraph.kube.errors import is_unreadable
 from servicegraph.model import cyclealert
 from servicegraph.model.servicedependency import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
@@ -75,7 +77,8 @@ class KubeClient(Calls):
         """Apply `status` to a ServiceDependency that is still at `resource_version`; the answer is the object as it is then.
 
         The resource version is what tells the object from another of the same name: the server ignores a wrong uid.
-        `force` because the server itself owns a defaulted status until the first apply.
+        `force` because the server itself owns a defaulted status until the first apply. An object that an older schema has let
+        in may be too strange for server-side apply; it gets a plain merge, or it could never be told what is wrong with it.
 
         Raises:
             KubernetesConflict: the object has changed since it was read.
@@ -87,11 +90,20 @@ class KubeClient(Calls):
             "metadata": {"name": name, "namespace": namespace, "resourceVersion": resource_version},
             "status": status,
         }
+        try:
+            return await self._patch_status(body, **_applied())
+        except KubernetesRefused as refusal:
+            if not is_unreadable(refusal):
+                raise
+            return await self._patch_status(body, _content_type=_MERGE)
+
+    async def _patch_status(self, body: Body, **options: Any) -> Body:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         return lean(
             await self._call(
                 f"write the status of {namespace}/{name}",
                 lambda: self._ask(
-                    "patch_namespaced_custom_object_status", namespace, PLURAL, name, body, **_applied()
+                    "patch_namespaced_custom_object_status", namespace, PLURAL, name, body, **options
                 ),
             )
         )

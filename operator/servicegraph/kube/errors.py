@@ -27,6 +27,7 @@ _LONGEST = 500
 _GONE = {404, 410}
 _CREDENTIALS_OUTDATED = 401
 _TOO_MANY = 429
+_UNREADABLE = "failed to create typed live object"
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def translated(doing: str) -> Iterator[None]:
         KubernetesConflict: the object has changed since it was read.
         KubernetesGone: the object, or the continue token, exists no more.
         KubernetesUnavailable: no answer, too many requests, credentials out of date, or the server's own fault.
-        KubernetesRefused: any other refusal.
+        KubernetesRefused: any other refusal; `is_unreadable` tells one of them apart.
     """
     try:
         yield
@@ -48,6 +49,11 @@ def translated(doing: str) -> Iterator[None]:
         raise KubernetesUnavailable(text) from error
 
 
+def is_unreadable(error: KubernetesRefused) -> bool:
+    """Whether server-side apply was refused for the object itself: what it holds does not fit its schema any more."""
+    return _UNREADABLE in error.message
+
+
 def _refusal(doing: str, error: ApiException) -> ServicegraphError:
     """Our error for an answer that is none of the 2xx."""
     status = int(error.status or 0)
@@ -56,6 +62,10 @@ def _refusal(doing: str, error: ApiException) -> ServicegraphError:
         return KubernetesConflict(text)
     if status in _GONE:
         return KubernetesGone(text)
+    if _UNREADABLE in text:
+        return KubernetesRefused(
+            text
+        )  # said with status 500, and never otherwise until somebody changes the object
     if status in {_CREDENTIALS_OUTDATED, _TOO_MANY} or status < 400 or status >= 500:
         return KubernetesUnavailable(text, _retry_after(error))
     return KubernetesRefused(text)

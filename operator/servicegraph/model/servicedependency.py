@@ -208,7 +208,10 @@ class ServiceDependencySpec(Part):
         json_schema_extra={
             "x-kubernetes-validations": [
                 rule(
-                    "!has(self.dependencies) || self.dependencies.all(one, one.name != self.service.name"
+                    # What is missing is refused elsewhere; here it must not make an error of the rule, which would bar
+                    # even our status from an object that a looser schema has let in.
+                    "!has(self.service) || !has(self.service.name) || !has(self.dependencies)"
+                    " || self.dependencies.all(one, !has(one.name) || one.name != self.service.name"
                     " || one.kind != self.service.kind || one.namespace != '')",
                     NO_SELF_DEPENDENCY,
                     ".dependencies",

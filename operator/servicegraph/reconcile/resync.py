@@ -12,7 +12,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from servicegraph import log, metrics
-from servicegraph.errors import ServicegraphError
+from servicegraph.errors import KubernetesGone, ServicegraphError
 from servicegraph.reconcile.backoff import Backoff
 from servicegraph.reconcile.deafness import Deafness
 from servicegraph.reconcile.inbox import Change
@@ -107,15 +107,17 @@ class Resync:
             self._deafness.suspect(decided.unheard)
 
     async def fetch(self, uid: str) -> None:
-        """Read one object anew and have it reconciled, whatever is known of it."""
+        """Read one object anew and have it reconciled, whatever is known of it; one that is gone is heard of otherwise.
+
+        Raises:
+            ServicegraphError: the API server did not answer.
+        """
         known = self._objects.live.get(uid)
         if known is None:
             return
         try:
             body = await self._kube.get_dependency(known.namespace, known.name)
-        except ServicegraphError as error:
-            _log.info("resync.fetch_failed", uid=uid, error=error.message)
-            self.request()
+        except KubernetesGone:
             return
         if body["metadata"]["uid"] == uid:
             self._put(body)

@@ -10,10 +10,14 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from servicegraph import log
+from servicegraph.errors import ServicegraphError
 from servicegraph.reconcile.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_log = log.get(__name__)
 
 FIRST_SECONDS = 30.0
 CAP_SECONDS = 1800.0
@@ -52,4 +56,8 @@ class Retries:
         await asyncio.sleep(pause)
         # Out of the list first: what `again` sets going may well be refused again.
         del self._waiting[uid]
-        await again()
+        try:
+            await again()
+        except ServicegraphError as error:
+            _log.info("retries.not_now", uid=uid, error=error.message)
+            self.later(uid, again)

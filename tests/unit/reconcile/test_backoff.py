@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicegraph.errors import KubernetesUnavailable
 from servicegraph.reconcile.backoff import Backoff
 from servicegraph.reconcile.retries import Retries
 
@@ -55,6 +56,32 @@ async def test_a_retry_may_ask_for_the_next_one() -> None:
     retries.later("bad")
     await third.wait()
     assert attempts == 3
+
+
+async def test_a_retry_that_the_api_server_does_not_answer_is_no_retry_lost() -> None:
+    answers: list[Exception | None] = [KubernetesUnavailable(), KubernetesUnavailable(), None]
+    fetched = asyncio.Event()
+
+    async def fetch(_: str) -> None:
+        if answer := answers.pop(0):
+            raise answer
+        fetched.set()
+
+    Retries(fetch, first=0.001).later("bad")
+    await fetched.wait()
+    assert answers == []
+
+
+async def test_what_cannot_be_fetched_is_tried_again_in_its_own_way() -> None:
+    fetched: asyncio.Queue[str] = asyncio.Queue()
+    removed = asyncio.Event()
+
+    async def remove() -> None:
+        removed.set()
+
+    Retries(fetched.put, first=0.001).later("gone", remove)
+    await removed.wait()
+    assert fetched.empty()
 
 
 async def test_nothing_is_fetched_after_the_stop() -> None:
