@@ -200,10 +200,7 @@ def _alert(row: asyncpg.Record) -> Alert:
         members=_keys(row["members"]),
         members_when_resolved=_keys(row["members_when_resolved"]),
         witness=_keys(row["witness"]),
-        cut=tuple(
-            Cut(parse_id(source), parse_id(target), reason)
-            for source, target, reason in orjson.loads(row["cut"])
-        ),
+        cut=tuple(Cut(parse_id(source), parse_id(target), reason) for source, target, reason in row["cut"]),
         acknowledgement=_acknowledgement(row),
         **{column: row[column] for column in _PLAIN},
     )
