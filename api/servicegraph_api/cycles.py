@@ -6,6 +6,7 @@ are, and it says so; a single alert has room for more.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right
 from http import HTTPStatus
 from operator import attrgetter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servicegraph.errors import StoreUnavailable
 from servicegraph.graph.telling import path
 from servicegraph.graph.traverse import MAX_NODES
 from servicegraph.model.alert import members_digest
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from servicegraph.model.ports import AlertHistory
     from servicegraph_api.answers import Ask
     from servicegraph_api.query import Query
+
+_PATIENCE_SECONDS = 5
+"""How long Postgres may take, so that a client does not wait for as long as a connection may hang."""
 
 _NAMED = 5
 _PREFIX = "cycle-"
@@ -65,7 +70,14 @@ async def cycle(ask: Ask, history: AlertHistory) -> bytes:
             HTTPStatus.NOT_FOUND, f"no cycle {cut(name)} is known; /api/v1/cycles lists those that are"
         )
     written = _written(ask, alert, MAX_NODES)  # before waiting: what is remembered belongs to this version
-    told = [_told(one) for one in await history(name) if one.transition.version <= version]
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            records = await history(name)
+    except TimeoutError:
+        raise StoreUnavailable(
+            "Postgres does not answer; the circle without its history is in the list"
+        ) from None
+    told = [_told(one) for one in records if one.transition.version <= version]
     return b"%s,%s" % (written[:-1], dumps({"transitions": told, "graph_version": version})[1:])
 
 

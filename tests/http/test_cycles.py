@@ -11,6 +11,7 @@ from servicegraph.errors import StoreUnavailable
 from servicegraph.graph.alerts import Alerts, News
 from servicegraph.graph.columns import Node
 from servicegraph.model.alert import Acknowledgement, TransitionRecord
+from servicegraph_api import cycles
 from support import shop
 from support.alerting import BEGINNING
 from support.circled import next_version, the_shop
@@ -207,6 +208,16 @@ async def test_without_postgres_only_the_history_of_a_circle_is_away(circled: Se
     assert len((await circled.document(CYCLES))["items"]) == 1
     circled.history.problem = None
     assert (await circled.document(f"{CYCLES}/{NAME}"))["name"] == NAME
+
+
+async def test_a_postgres_that_hangs_is_not_waited_for(
+    circled: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cycles, "_PATIENCE_SECONDS", 0.01)
+    circled.history.hangs = True
+    reply = await circled.get(f"{CYCLES}/{NAME}")
+    assert reply.status == 503
+    assert reply.detail.startswith("Postgres does not answer")
 
 
 @pytest.mark.parametrize("name", ["cycle-000000000000", "cycle-ffffffffffff-2", "a", "%00", "x" * 5_000])

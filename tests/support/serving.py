@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,11 @@ class HeldHistory:
 
     told: list[TransitionRecord] = field(default_factory=list)
     problem: Exception | None = None
+    hangs: bool = False
 
     async def __call__(self, name: str, /) -> list[TransitionRecord]:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.problem is not None:
             raise self.problem
         return [one for one in self.told if one.transition.alert == name]
