@@ -218,9 +218,7 @@ def test_random_histories_end_in_the_graph_that_follows_from_them(database: str)
     try:
         run_state_machine_as_test(
             lambda: Histories(store),  # type: ignore[arg-type] # any maker of machines will do
-            settings=settings(
-                max_examples=60, stateful_step_count=25
-            ),
+            settings=settings(max_examples=60, stateful_step_count=25),
         )
     finally:
         store.close()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
+    from random import Random
+
     from oracle.bodies import Body
 
 SERVICES = ("a", "b", "c", "d")
@@ -20,16 +22,18 @@ NAMESPACES = ("shop", "pay")
 UNTIL = "2999-01-01T00:00:00Z"
 _DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 
-_words = {
-    "technology": st.sampled_from(["go", "java"]),
-    "team": st.sampled_from(["red", "blue"]),
-    "criticality": st.sampled_from(["High", "Low"]),
-    "availabilityTarget": st.sampled_from(["99.9", "100"]),
-    "labels": st.dictionaries(st.sampled_from(["tier", "zone"]), st.sampled_from(["1", "2"]), max_size=2),
+WORDS: dict[str, list[Any]] = {
+    "technology": ["go", "java"],
+    "team": ["red", "blue"],
+    "criticality": ["High", "Low"],
+    "availabilityTarget": ["99.9", "100"],
+    "labels": [{}, {"tier": "1"}, {"tier": "2"}, {"tier": "1", "zone": "2"}],
 }
+_words = {field: st.sampled_from(words) for field, words in WORDS.items()}
 
 services = st.fixed_dictionaries(
-    {"name": st.sampled_from(SERVICES), "kind": st.sampled_from(KINDS)}, optional=_words
+    {"name": st.sampled_from(SERVICES), "kind": st.sampled_from(KINDS)},
+    optional={field: st.sampled_from(words) for field, words in WORDS.items()},
 )
 
 
@@ -61,6 +65,32 @@ specs = st.fixed_dictionaries(
     {"service": services, "dependencies": st.lists(calls, max_size=5, unique_by=_key)}
 )
 """Most can be accepted. Some cannot: they name their own service, or one target twice, with its namespace and without."""
+
+
+def spec_by(chance: Random, own_namespace: str, service: Body | None = None) -> Body:
+    """A spec that a real API server takes; `service` is that of an object that exists. One in ten cannot be accepted."""
+    name, kind = chance.choice(SERVICES), chance.choice(KINDS)
+    said = {field: chance.choice(words) for field, words in WORDS.items() if chance.random() < 0.5}
+    about = {"name": (service or {}).get("name", name), "kind": (service or {}).get("kind", kind), **said}
+    calls: dict[tuple[str, str, str], Body] = {}
+    for _ in range(chance.randrange(5)):
+        call = {
+            "name": chance.choice(SERVICES),
+            "kind": chance.choice(KINDS),
+            "namespace": chance.choice(["", "far"]),
+        }
+        if (call["name"], call["kind"]) != (about["name"], about["kind"]):
+            calls[_key(call)] = {
+                **call,
+                "mode": chance.choice(["Sync", "Async"]),
+                "requirement": chance.choice(["Hard", "Soft"]),
+                **({"protocol": chance.choice(["HTTP", "gRPC"])} if chance.random() < 0.5 else {}),
+            }
+    if chance.random() < 0.1:
+        itself = {"name": about["name"], "kind": about["kind"], "namespace": own_namespace}
+        calls[_key(itself)] = itself
+    return {"service": about, "dependencies": list(calls.values())}
+
 
 damages = st.sampled_from([
     {"service": {"name": "-", "kind": "Service"}},
