@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import in_memory, stored
+from benchmarks import circles, in_memory, stored
 from benchmarks.rows import HEADING
 
-MODULES = (in_memory, stored)
+MODULES = (in_memory, circles, stored)
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from servicegraph.graph.components import Circles
+    from servicegraph.graph.components import Circles, Component
     from servicegraph.graph.lineage import Lineage
     from servicegraph.model.alert import Acknowledgement, Transition
     from servicegraph.model.ids import ServiceKey
@@ -108,9 +108,10 @@ def diff(before: Alerts, circles: Circles, now: Moment, news: News = NO_NEWS) ->
         if number in same:
             alert = _in_its_state(old[same[number]])
         elif number in lineage.alert:
-            alert = _going_on(old[lineage.alert[number]], circles, number, keys[number])
+            alert = _going_on(old[lineage.alert[number]], circles.component(number), keys[number])
         else:
-            alert = _opened(circles, number, keys[number], new, lineage.split_from(number), now, news)
+            origin = lineage.split_from(number)
+            alert = _opened(circles.component(number), keys[number], new, origin, now, news)
         new[alert.name] = alert
         names.append(alert.name)
     for name in {name for name, alert in old.items() if alert.members}.difference(names):
@@ -120,6 +121,8 @@ def diff(before: Alerts, circles: Circles, now: Moment, news: News = NO_NEWS) ->
 
 def _informed(alert: Alert, news: News, now: Moment) -> Alert:
     """The alert with what people said about it; its members are still those that they can have seen."""
+    if alert.name not in news.said and alert.name not in news.over:
+        return alert
     acknowledgement = alert.acknowledgement
     if alert.name in news.over:
         acknowledgement = expired(acknowledgement)
@@ -137,18 +140,16 @@ def _the_same(before: Alerts, circles: Circles) -> dict[int, str]:
     return {number: before.names[twin] for number, twin in twins.items() if twin is not None}
 
 
-def _going_on(alert: Alert, circles: Circles, number: int, keys: Keys) -> Alert:
+def _going_on(alert: Alert, component: Component, keys: Keys) -> Alert:
     """The alert with the members and edges of a component."""
-    component = circles.component(number)
     shape = component.shape
     if (shape, keys) != (alert.shape, alert.members):
-        alert = replace(alert, members=keys, shape=shape, **_explained(circles, number, keys))
+        alert = replace(alert, members=keys, shape=shape, **_explained(component, keys))
     return _in_its_state(alert)
 
 
 def _opened(
-    circles: Circles,
-    number: int,
+    component: Component,
     keys: Keys,
     others: Mapping[str, Alert],
     split_from: str | None,
@@ -162,19 +163,19 @@ def _opened(
     alert = Alert(
         name=name,
         members=keys,
-        shape=circles.component(number).shape,
+        shape=component.shape,
         opened_at=now.at,
         opened_version=now.version,
         acknowledgement=back.acknowledgement if back else heard(news.said.get(name), None, keys, now.at),
         split_from=split_from,
-        **_explained(circles, number, keys),
+        **_explained(component, keys),
     )
     return _in_its_state(alert)
 
 
-def _explained(circles: Circles, number: int, keys: Keys) -> dict[str, Any]:
+def _explained(component: Component, keys: Keys) -> dict[str, Any]:
     """What an alert says about a component, by field."""
-    explanation = explain(circles.component(number), keys)
+    explanation = explain(component, keys)
     return {one.name: getattr(explanation, one.name) for one in fields(explanation)}
 
 
@@ -182,6 +183,8 @@ def _in_its_state(alert: Alert) -> Alert:
     """The alert in the state that its members, its edges and its acknowledgement put it in."""
     acknowledgement = outgrown(alert.acknowledgement, alert.members)
     state, reason = state_of(acknowledgement, accepted=alert.accepted)
+    if (acknowledgement, state, reason) == (alert.acknowledgement, alert.state, alert.reason):
+        return alert
     return replace(alert, acknowledgement=acknowledgement, state=state, reason=reason)
 
 

@@ -33,6 +33,9 @@ EXACT_EDGES = 14
 MINIMAL_MEMBERS = 4_096
 """Components with at most so many members get a cut of which every edge is needed."""
 
+_NO_CUT = 1 << 30
+"""More than any set of edges costs."""
+
 GREEDY_EDGES = 20_000
 """Components with at most so many edges get the greedy order of Eades, Lin and Smyth, larger ones a quicker one."""
 
@@ -52,7 +55,7 @@ def _exact(component: Component) -> Mask:
         cost = np.concatenate((cost, cost + (weight * (EXACT_EDGES + 1) + 1)))  # cost first, then how many
     sets = np.arange(1 << edges)
     for circle in simple_circles(component):
-        cost[(sets & circle) == 0] = np.iinfo(np.int32).max
+        cost[(sets & circle) == 0] = _NO_CUT
     return (int(cost.argmin()) >> np.arange(edges) & 1).astype(np.bool_)
 
 

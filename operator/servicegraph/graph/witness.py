@@ -35,32 +35,18 @@ def shortest_circle(component: Component, cut: npt.NDArray[np.bool_]) -> list[in
         component: strongly connected, so that it has a circle.
         cut: by edge; without these edges there is no circle.
     """
-    pair = _pair(component)
-    if pair is not None:
-        return [pair[0], pair[1], pair[0]]
     starts = min((np.unique(end[cut]) for end in (component.target, component.source)), key=len)[:MAX_STARTS]
     length, start = _shortest(component, starts)
     return _circle(component, start, length)
 
 
-def _pair(component: Component) -> tuple[int, int] | None:
-    """The first two members that call each other."""
-    shape = (component.size, component.size)
-    calls = sparse.csr_array(
-        (np.ones(len(component.source), np.bool_), (component.source, component.target)), shape
-    )
-    mutual = calls.multiply(calls.T.tocsr()).tocoo()
-    if not mutual.nnz:
-        return None
-    return int(mutual.row[0]), int(mutual.col[0])
-
-
 def _shortest(component: Component, starts: Members) -> tuple[int, int]:
-    """The length of a shortest circle through any of `starts`, longer than 2, and the first start that has one."""
+    """The length of a shortest circle through any of `starts`, and a start that has one."""
     order = np.argsort(component.target, kind="stable")
     source = component.source[order]
     segment = np.searchsorted(component.target[order], np.arange(component.size))
     bits = 64 * max(1, min(_WORDS_AT_ONCE // len(source), (len(starts) + 63) // 64))
+    least = 2 if len(starts) <= bits or _has_pair(component) else 3
     length, first = component.size + 1, -1
     for begin in range(0, len(starts), bits):
         block = starts[begin : begin + bits]
@@ -74,9 +60,18 @@ def _shortest(component: Component, starts: Members) -> tuple[int, int]:
             if len(home):
                 length, first = steps, int(block[home[0]])
                 break
-        if length == 3:
+        if length == least:
             break
     return length, first
+
+
+def _has_pair(component: Component) -> bool:
+    """Whether any two members call each other."""
+    ends = (component.source, component.target)
+    calls = sparse.csr_array(
+        (np.ones(len(component.source), np.bool_), ends), (component.size, component.size)
+    )
+    return bool(calls.multiply(calls.T.tocsr()).nnz)
 
 
 def _circle(component: Component, start: int, length: int) -> list[int]:

@@ -198,6 +198,15 @@ def test_the_members_it_had_when_it_was_resolved_open_the_same_alert_again(story
     assert (alert.opened_version, alert.resolved_version, alert.state) == (4, None, "Open")
 
 
+def test_of_two_alerts_resolved_with_the_same_members_the_last_one_is_opened_again(story: Story) -> None:
+    story.goes_on("abc")
+    story.goes_on("")
+    story.goes_on("abcd")
+    story.goes_on("abc")
+    story.goes_on("")
+    assert story.goes_on("abc") == [(hashed("abcd"), "CycleOpened", "CircleIsBack")]
+
+
 def test_an_acknowledgement_covers_the_members_of_its_time(story: Story) -> None:
     story.goes_on("abc")
     name = hashed("abc")
@@ -247,8 +256,8 @@ def test_time_ends_an_acknowledgement_only_when_it_is_told_so(story: Story) -> N
     story.goes_on("abc", {name: until})
     assert story.messages() == ["acknowledged by ana until 2026-01-01T04:00:00Z: known, split planned"]
     alerts = story.alerts.by_name.values()
-    assert over(alerts, story.now) == []
-    assert over(alerts, story.now + timedelta(hours=9)) == [name]
+    assert over(alerts, BEGINNING + timedelta(hours=4, seconds=-1)) == []
+    assert over(alerts, BEGINNING + timedelta(hours=4)) == [name]
     story.version += 9
     assert story.goes_on("abc") == []
     assert story.goes_on("abc", over=(name,)) == [(name, "CycleOpened", "AcknowledgementExpired")]

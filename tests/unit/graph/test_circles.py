@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicegraph.graph import witness
+from servicegraph.graph.closure import Closure
 from servicegraph.graph.components import Component, find_circles, has_circle
 from servicegraph.graph.cuts import EXACT_EDGES, GREEDY_EDGES, MINIMAL_MEMBERS, cheapest_cut
 from servicegraph.graph.explanation import explain
@@ -23,7 +26,6 @@ from support.reference import Fact, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from random import Random
 
 ties = st.builds(Tie, st.integers(0, 2), st.integers(0, 2), st.booleans())
 
@@ -125,6 +127,14 @@ def test_a_graph_without_alertable_edges_has_no_circles() -> None:
     assert len(find_circles(graphs.snapshot(both_ways))) == 1
 
 
+def test_an_edge_within_a_circle_that_is_not_alertable_has_no_part_in_it() -> None:
+    ring = [Fact(at, (at + 1) % 4, mode=2 if at == 3 else 1) for at in range(4)]
+    chord = Fact(2, 0, provider=1, evidence=2, alertable=False)
+    found = find_circles(graphs.snapshot([*ring, chord]))
+    assert len(found.edges_of(0)) == 4
+    assert severity(found.component(0)) == "Info"
+
+
 @given(tied())
 def test_severity_and_acceptance_are_those_of_all_simple_circles(edges: plain.Edges) -> None:
     component = component_of(edges)
@@ -185,6 +195,38 @@ def test_the_witness_of_a_long_circle_with_few_short_cuts_is_a_shortest(
     edges = left(component, np.zeros(len(component.source), np.bool_))
     assert is_circle_of(walk, component)
     assert len(walk) - 1 == plain.shortest(edges, frozenset(range(size)))
+
+
+@pytest.mark.parametrize("shortest", [2, 3])
+def test_the_shortest_circle_is_found_though_many_walks_start_before_it(
+    shortest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        witness, "_WORDS_AT_ONCE", 1
+    )  # so that walks start from 64 members at once, of hundreds
+    circles = 300
+    chords = [(5 * at + shortest, 5 * at) for at in range(circles - 1)]
+    component = ring(5 * circles, [*chords, (5 * circles - 6 + shortest, 5 * circles - 5)])
+    walk = shortest_circle(component, cheapest_cut(component))
+    assert is_circle_of(walk, component)
+    assert len(walk) - 1 == shortest
+    assert walk[0] // 5 == circles - 1
+
+
+@given(st.integers(0, 10**9).map(Random))
+def test_a_closure_knows_who_reaches_whom_after_every_edge(random: Random) -> None:
+    order = random.sample(range(70), 70)
+    rank = np.argsort(order)
+    pairs = sorted({tuple(sorted(random.sample(range(70), 2))) for _ in range(90)})
+    edges = [(order[first], order[second]) for first, second in pairs]
+    random.shuffle(edges)
+    known, later = sorted(edges[:40]), edges[40:]
+    closure = Closure(rank, np.array([a for a, _ in known]), np.array([b for _, b in known]))
+    for source, target in later:
+        closure.add(source, target)
+    for start in random.sample(range(70), 5):
+        reached = plain.reachable(set(edges), start) | {start}
+        assert {far for far in range(70) if closure.reaches(start, far)} == reached
 
 
 def test_a_circle_of_two_thousand_is_its_own_witness_and_any_edge_cuts_it() -> None:
