@@ -127,6 +127,18 @@ status_writes = Counter(
     ["result"],
     registry=registry,
 )
+alert_writes = Counter(
+    "servicegraph_alert_writes_total",
+    "Writes to CycleAlert objects by result: created, written, deleted, conflict, gone, refused, unavailable.",
+    ["result"],
+    registry=registry,
+)
+events = Counter(
+    "servicegraph_events_total",
+    "Events by reason and result: created, repeated (counted on an earlier one), exists, dropped (too many), refused.",
+    ["reason", "result"],
+    registry=registry,
+)
 
 
 def depth_label(depth: int) -> str:

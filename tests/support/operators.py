@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import time
 import urllib.error
@@ -44,6 +45,8 @@ class Operator:
     namespaces: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = (sys.executable, "-m", "servicegraph")
+    instance: str = field(default_factory=lambda: f"test-{secrets.token_hex(4)}")
+    """What tells its alerts from those of others in the same cluster."""
     port: int = field(default_factory=ports.free)
     process: Process | None = None
 
@@ -59,6 +62,7 @@ class Operator:
             "DATABASE_URL": self.database_url,
             "KUBECONFIG": str(self.kubeconfig),
             "WATCH_NAMESPACES": self.namespaces,
+            "INSTANCE_NAME": self.instance,
             "API_PORT": str(self.port),
             "LOG_FORMAT": "json",
             **self.extra,

@@ -1,4 +1,4 @@
-"""The controller: watch, reconciler, report, status writer, resync and schedule, made and wired, run and drained.
+"""The controller: watch, reconciler, report, status writer, resync, schedule and alerts, made and wired, run and drained.
 
 `run` calls it for the roles `all` and `controller`.
 """
@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from servicegraph import log
+from servicegraph.cli.alerting import Alerting
 from servicegraph.controllers.watch import Watch
 from servicegraph.ingest.commit import GraphWriter
 from servicegraph.kube.client import KubeClient
@@ -20,6 +21,7 @@ from servicegraph.reconcile.resync import Resync
 from servicegraph.reconcile.retries import Retries
 from servicegraph.reconcile.run import Reconciler
 from servicegraph.reconcile.schedule import Schedule
+from servicegraph.writeback.pace import Pace
 from servicegraph.writeback.status import StatusWriter
 
 if TYPE_CHECKING:
@@ -49,31 +51,46 @@ async def control(
         restart = asyncio.Event()
         inbox = Inbox()
         objects = Objects()
-        statuses = StatusWriter(kube, per_second=settings.status_writes_per_second)
+        pace = Pace(settings.status_writes_per_second)
+        statuses = StatusWriter(kube, per_second=pace)
         report = Report(objects, inbox, current, statuses, clock)
         resync = Resync(kube, engine, inbox, objects, health, settings, restart)
         retries = Retries(resync.fetch)
         writer = GraphWriter(engine, clock)
-        reconciler = Reconciler(inbox, objects, writer, report, retries, health, clock)
+        alerting = Alerting(kube, engine, writer, current, objects, health, settings, clock, pace)
+        adoption = alerting.adopting.offer
+        reconciler = Reconciler(inbox, objects, writer, report, retries, health, clock, adoption)
         schedule = Schedule(engine, writer, health, settings, clock)
         intake = Intake(inbox, objects, report, resync)
-        watch = Watch(kube.credentials, intake.deliver, restart, settings.namespaces)
+        watch = Watch(
+            kube.credentials, intake.deliver, alerting.objects.deliver, restart, settings.namespaces
+        )
         current.subscribe(report.touch_all)
         current.subscribe(schedule.look_again)
 
+        async def all_is_stored() -> None:
+            """Wait until everything that a first complete comparison found has been stored."""
+            await resync.done_once.wait()
+            while len(inbox) or not reconciler.is_resting:
+                await inbox.idle()
+                await reconciler.rested()
+
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(reconciler.run()),
+                tasks.create_task(alerting.run(all_is_stored)),
                 tasks.create_task(report.run()),
                 tasks.create_task(statuses.run()),
                 tasks.create_task(resync.run()),
                 tasks.create_task(schedule.run()),
             ]
+            # Nothing is stored before it is known which alerts there are: they may be all that is left of a lost database.
+            await _first(stop, alerting.objects.listed)
+            running.append(tasks.create_task(reconciler.run()))
             await _first(stop, resync.done_once)
             watching = tasks.create_task(watch.run(stop))
             await stop.wait()
             retries.stop()
-            await _drain(watching, inbox, reconciler, report, statuses)
+            await _drain(watching, inbox, reconciler, report, statuses, alerting)
             for task in running:
                 task.cancel()
 
@@ -94,6 +111,7 @@ async def _drain(
     reconciler: Reconciler,
     report: Report,
     statuses: StatusWriter,
+    alerting: Alerting,
 ) -> None:
     """Let what was heard be stored, then reported, within `DRAIN_SECONDS`; the next start finds whatever is left."""
     try:
@@ -103,5 +121,12 @@ async def _drain(
             await reconciler.rested()
             await report.rested()
             await statuses.drained()
+            await alerting.rested()
     except TimeoutError:
-        _log.warning("run.not_drained", inbox=len(inbox), reports=report.pending, statuses=statuses.backlog)
+        _log.warning(
+            "run.not_drained",
+            inbox=len(inbox),
+            reports=report.pending,
+            statuses=statuses.backlog,
+            alerts=alerting.pending,
+        )

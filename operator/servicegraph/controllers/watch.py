@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from servicegraph import log, metrics
-from servicegraph.controllers import servicedependency
+from servicegraph.controllers import cyclealert, servicedependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from servicegraph.kube.client import Credentials
+
+    Deliver = Callable[[dict[str, Any], str | None], None]
 
 _log = log.get(__name__)
 
@@ -36,7 +38,9 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0)
 
 
 class Watch:
-    """Delivers every event of the watched kinds to `deliver(body, type)`, called in the loop that runs the watch.
+    """Delivers every event of ServiceDependency objects to `deliver(body, type)`, of CycleAlert objects to `deliver_alert`.
+
+    Both are called in the loop that runs the watch.
 
     Setting the event `restart` ends the present round; the next one lists everything anew.
     """
@@ -44,12 +48,14 @@ class Watch:
     def __init__(
         self,
         credentials: Callable[[], Credentials],
-        deliver: Callable[[dict[str, Any], str | None], None],
+        deliver: Deliver,
+        deliver_alert: Deliver,
         restart: asyncio.Event,
         namespaces: tuple[str, ...] = (),
     ) -> None:
         self._credentials = credentials
         self._deliver = deliver
+        self._deliver_alert = deliver_alert
         self._namespaces = namespaces
         self._restart = restart
         self._round = 0
@@ -102,28 +108,32 @@ class Watch:
     def _in_thread(
         self, number: int, flag: threading.Event, loop: asyncio.AbstractEventLoop, ended: asyncio.Event
     ) -> None:
-        def heard(body: dict[str, Any], kind: str | None) -> None:
-            loop.call_soon_threadsafe(self._hand_over, number, body, kind)
+        def over(deliver: Deliver) -> Deliver:
+            """The same, called in the loop that runs the watch."""
+
+            def heard(body: dict[str, Any], kind: str | None) -> None:
+                loop.call_soon_threadsafe(self._hand_over, number, deliver, body, kind)
+
+            return heard
 
         try:
-            asyncio.run(self._watch(heard, flag))
+            asyncio.run(self._watch(over, flag))
         except Exception as error:  # noqa: BLE001 - whatever ends Kopf, the next round must come
             _log.warning("watch.failed", error=f"{type(error).__name__}: {error}"[:500])
         if not loop.is_closed():
             loop.call_soon_threadsafe(ended.set)
 
-    def _hand_over(self, number: int, body: dict[str, Any], kind: str | None) -> None:
+    def _hand_over(self, number: int, deliver: Deliver, body: dict[str, Any], kind: str | None) -> None:
         # A round that was left behind may still speak; what it says is older than what the present one lists.
         if number == self._round:
             self._failures = 0
             self._logins = 0
-            self._deliver(body, kind)
+            deliver(body, kind)
 
-    async def _watch(
-        self, heard: Callable[[dict[str, Any], str | None], None], flag: threading.Event
-    ) -> None:
+    async def _watch(self, over: Callable[[Deliver], Deliver], flag: threading.Event) -> None:
         registry = kopf.OperatorRegistry()
-        servicedependency.register(registry, heard)
+        servicedependency.register(registry, over(self._deliver))
+        cyclealert.register(registry, over(self._deliver_alert))
         kopf.on.login(registry=registry, id="kubeconfig")(self._login)
         try:
             await kopf.operator(

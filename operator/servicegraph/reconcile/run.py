@@ -27,9 +27,10 @@ from servicegraph.reconcile.inbox import Change
 from servicegraph.writeback.desired import Stalled, Stored, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from servicegraph.clock import Clock
+    from servicegraph.ingest.batch import Adoption
     from servicegraph.ingest.commit import GraphWriter
     from servicegraph.reconcile.health import HealthBoard
     from servicegraph.reconcile.inbox import Inbox
@@ -44,7 +45,10 @@ PATIENCE_SECONDS = 5.0
 
 
 class Reconciler:
-    """Takes batches out of the inbox and has them stored."""
+    """Takes batches out of the inbox and has them stored.
+
+    `adoption` says what each batch brings along after the loss of the database (`reconcile.adoption`).
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Reconciler:
         retries: Retries,
         health: HealthBoard,
         clock: Clock,
+        adoption: Callable[[], Adoption | None] = lambda: None,
     ) -> None:
         self._inbox = inbox
         self._objects = objects
@@ -63,6 +68,7 @@ class Reconciler:
         self._retries = retries
         self._health = health
         self._clock = clock
+        self._adoption = adoption
         self._backoff = Backoff(first=0.2, cap=5.0)
         self._away_since: float | None = None
         self._resting = asyncio.Event()
@@ -79,6 +85,11 @@ class Reconciler:
             except ServicegraphError as error:
                 metrics.reconciles.labels("unavailable").inc()
                 await self._wait_for_store(changes, error)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether no batch is at hand."""
+        return self._resting.is_set()
 
     async def rested(self) -> None:
         """Wait until the batch at hand is done."""
@@ -109,7 +120,7 @@ class Reconciler:
         if not said:
             return
         try:
-            committed = await self._writer.commit(_batch(said))
+            committed = await self._writer.commit(_batch(said, self._adoption()))
         except ServicegraphError as error:
             if error.retry is not Retry.NEVER:
                 raise
@@ -206,8 +217,9 @@ def _fault(error: Exception) -> str:
     return f"servicegraph failed on this object: {type(error).__name__}: {error}"[:500]
 
 
-def _batch(said: Sequence[Said]) -> Batch:
+def _batch(said: Sequence[Said], adoption: Adoption | None) -> Batch:
     return Batch(
+        adoption=adoption,
         objects=[one for one in said if isinstance(one, DeclaredObject)],
         stalled=[one for one in said if isinstance(one, StalledObject)],
         removed=[one for one in said if isinstance(one, RemovedObject)],

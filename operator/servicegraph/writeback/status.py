@@ -45,11 +45,16 @@ class _Write:
 
 
 class StatusWriter:
-    """A queue of status writes that keeps one per object. For one event loop."""
+    """A queue of status writes that keeps one per object. For one event loop.
 
-    def __init__(self, kube: KubeClient, *, per_second: float, first_pause: float = _FIRST_PAUSE) -> None:
+    `per_second` is how many at most; a pace that somebody else draws on too is shared.
+    """
+
+    def __init__(
+        self, kube: KubeClient, *, per_second: float | Pace, first_pause: float = _FIRST_PAUSE
+    ) -> None:
         self._kube = kube
-        self._pace = Pace(per_second)
+        self._pace = per_second if isinstance(per_second, Pace) else Pace(per_second)
         self._first_pause = first_pause
         self._waiting: dict[str, _Write] = {}
         self._writing: set[str] = set()
