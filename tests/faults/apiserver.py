@@ -142,7 +142,7 @@ class ApiServerProxy:
 
     @property
     def patches(self) -> int:
-        """Status writes that were asked for since the last `stop_at_patch` or `heal`."""
+        """Status writes that were asked for since the last `stop_at` or `heal`."""
         return self._gate.passed
 
     @property
@@ -152,7 +152,7 @@ class ApiServerProxy:
 
     @property
     def reached(self) -> threading.Event:
-        """Set once a client stands where `stop_at_patch` wants it."""
+        """Set once a client stands where `stop_at` wants it."""
         return self._gate.reached
 
     def refuse(self) -> None:
@@ -189,7 +189,7 @@ class ApiServerProxy:
         """Let no list show more than `size` objects at a time."""
         self._page = size
 
-    def stop_at_patch(self, number: int, moment: Moment) -> None:
+    def stop_at(self, number: int, moment: Moment) -> None:
         """Stop the client that sends the status write with this number from now on, counting from 1."""
         self._thread.do(lambda: self._gate.arm(number, moment))
 

@@ -60,12 +60,12 @@ class PostgresProxy:
 
     @property
     def commits(self) -> int:
-        """COMMITs of transactions that may write, asked for since the last `stop_at_commit` or `heal`."""
+        """COMMITs of transactions that may write, asked for since the last `stop_at` or `heal`."""
         return self._gate.passed
 
     @property
     def reached(self) -> threading.Event:
-        """Set once a client stands where `stop_at_commit` wants it."""
+        """Set once a client stands where `stop_at` wants it."""
         return self._gate.reached
 
     def refuse(self) -> None:
@@ -85,7 +85,7 @@ class PostgresProxy:
         """Let every piece that passes, in either direction, wait for so long."""
         self._delay = seconds
 
-    def stop_at_commit(self, number: int, moment: Moment) -> None:
+    def stop_at(self, number: int, moment: Moment) -> None:
         """Stop the client that asks for the COMMIT with this number from now on, counting from 1."""
         self._thread.do(lambda: self._gate.arm(number, moment))
 

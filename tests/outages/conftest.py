@@ -13,7 +13,6 @@ from faults.apiserver import ApiServerProxy
 from faults.postgres import PostgresProxy
 from outages.servers import MortalPostgres
 from outages.team import ANCHOR, GROUND, Team
-from servicegraph.store import migrate
 from support.apiserver import ApiServer
 from support.operators import Operator
 
@@ -30,6 +29,7 @@ class Scene:
 
     folder: Path
     server: MortalPostgres
+    database: str
     postgres: PostgresProxy
     apiserver: ApiServerProxy
     namespace: str
@@ -54,7 +54,7 @@ class Scene:
 
     def stored(self) -> set[str]:
         """The names of the objects that Postgres holds."""
-        rows = self.server.fetch("SELECT name FROM objects")
+        rows = self.server.fetch("SELECT name FROM objects", self.database)
         return {row["name"] for row in rows}
 
     def heal(self) -> None:
@@ -66,26 +66,34 @@ class Scene:
 
 
 @contextmanager
-def scene_of(folder: Path, control_plane: Cluster) -> Iterator[Scene]:
-    """A scene with a Postgres and a namespace of its own."""
+def scene_of(folder: Path, control_plane: Cluster, server: MortalPostgres) -> Iterator[Scene]:
+    """A scene with a database and a namespace of its own."""
     namespace = f"outage-{secrets.token_hex(4)}"
     control_plane.kubectl.create_namespace(namespace)
+    database, direct = server.database(), ApiServer(control_plane.kubeconfig)
     with (
-        MortalPostgres(folder / "postgres") as server,
-        PostgresProxy(server.url) as postgres,
+        PostgresProxy(database) as postgres,
         ApiServerProxy(control_plane.operator_kubeconfig, folder) as apiserver,
     ):
-        migrate.upgrade(server.url)
         try:
-            yield Scene(folder, server, postgres, apiserver, namespace, ApiServer(control_plane.kubeconfig))
+            yield Scene(folder, server, database, postgres, apiserver, namespace, direct)
         finally:
             control_plane.kubectl("delete", "servicedependencies", "--all", f"--namespace={namespace}")
 
 
+@pytest.fixture(scope="session")
+def mortal_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalPostgres]:
+    """A server for all scenes, which outages may hit; whoever breaks it mends it."""
+    with MortalPostgres(tmp_path_factory.mktemp("mortal") / "postgres") as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster) -> Iterator[Scene]:
+def scene(
+    tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster, mortal_postgres: MortalPostgres
+) -> Iterator[Scene]:
     """The scene of a module."""
-    with scene_of(tmp_path_factory.mktemp("outages"), control_plane) as scene:
+    with scene_of(tmp_path_factory.mktemp("outages"), control_plane, mortal_postgres) as scene:
         yield scene
 
 

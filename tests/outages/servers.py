@@ -14,6 +14,7 @@ from faults.loop import LoopThread
 from servicegraph.local import ports
 from servicegraph.local.postgres import Postgres
 from servicegraph.local.process import Process
+from servicegraph.store import migrate
 from support.operators import eventually
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class MortalPostgres:
         self._postgres.prepare()
         self.start()
         self._postgres.create_database()
+        migrate.upgrade(self.url)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,8 +54,15 @@ class MortalPostgres:
 
     @property
     def url(self) -> str:
-        """Its database."""
+        """A database of no one's, which is migrated."""
         return self._postgres.url()
+
+    def database(self) -> str:
+        """The url of a new, migrated database; it goes with the server."""
+        name = f"outage_{secrets.token_hex(4)}"
+        template = self.url.rpartition("/")[2]
+        self.fetch(f"CREATE DATABASE {name} TEMPLATE {template}", self._postgres.url("postgres"))
+        return self._postgres.url(name)
 
     def set(self, name: str, value: str) -> None:
         """Change a setting for every session, also those that exist, and wait until it holds."""
@@ -68,10 +77,10 @@ class MortalPostgres:
         # What a new session starts with has been told to all others.
         eventually(lambda: self.fetch(f"SHOW {name}")[0][0] == value, f"{name} is {value}")
 
-    def fetch(self, query: str) -> list[asyncpg.Record]:
-        """The rows of a query."""
+    def fetch(self, query: str, url: str = "") -> list[asyncpg.Record]:
+        """The rows of a query to one of its databases."""
         with LoopThread("query") as loop:
-            connection = loop.call(asyncpg.connect(self.url))
+            connection = loop.call(asyncpg.connect(url or self.url))
             rows: list[asyncpg.Record] = loop.call(connection.fetch(query))
             loop.call(connection.close())
         return rows

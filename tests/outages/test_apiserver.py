@@ -47,7 +47,7 @@ def test_an_api_server_that_is_away_is_caught_up_with(scene: Scene, survivor: tu
     assert reader.stale == 0, "the graph is as new as Postgres has it"
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
+@pytest.mark.parametrize("status", [503, 429])
 def test_an_api_server_that_refuses_for_a_while_is_waited_for(
     scene: Scene, survivor: tuple[Operator, Team], status: int
 ) -> None:

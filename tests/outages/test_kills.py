@@ -1,8 +1,8 @@
 """Killed at every single write, the operator finishes as if nothing had happened.
 
-A write is a COMMIT or a PATCH of a status; it is killed before and after each. The proxies stop it there, so that it dies at that
-very point and not near it. One lap tells the story once and kills at most once in every step, at a point of that step; all laps
-together kill at every point.
+A write is a COMMIT or a PATCH of a status; it is killed before and after each. The proxies stop it there, so that it dies at
+that very point and not near it. A lap tells the story once and kills at most once in every step; all laps together kill at
+every point that a lap without kills has seen.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,14 +22,18 @@ from outages.story import STEPS, end_of
 from support.operators import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from outages.conftest import Scene
+    from outages.servers import MortalPostgres
     from outages.story import Step
     from outages.team import Team
     from servicegraph.local.cluster import Cluster
     from support.operators import Operator
+
+    End = dict[str, Any]
+    Tell = Callable[..., "Told"]
 
 
 class Point(NamedTuple):
@@ -43,53 +48,67 @@ class Point(NamedTuple):
 class Told:
     """A story that was told to its end."""
 
-    end: dict[str, Any]
+    end: End
     points: list[list[Point]]
     """Of each step, where one could have killed."""
     killed: list[bool]
     """Of each step, whether it came to that."""
 
 
-def tell(folder: Any, control_plane: Cluster, plan: Sequence[Point | None]) -> Told:
-    """Tell the story, and kill the operator in each step where the plan says."""
-    with scene_of(folder, control_plane) as scene:
-        team = scene.team()
-        operator = scene.operator().start()
-        try:
-            team.settle(operator)
-            points, killed = [], []
-            for step, point in zip(STEPS, plan, strict=True):
-                killed.append(_take(step, scene, team, operator, point))
-                points.append(
-                    [*_points("commit", scene.postgres.commits), *_points("patch", scene.apiserver.patches)]
-                )
-            return Told(end_of(team, operator), points, killed)
-        finally:
-            scene.heal()
-            operator.stop()
+@pytest.fixture(scope="module")
+def tell(
+    tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster, mortal_postgres: MortalPostgres
+) -> Tell:
+    """Tell the story, kill the operator in each step where the plan says, and wait for the end, if one is expected."""
+
+    def from_the_beginning(plan: Sequence[Point | None], end: End | None = None) -> Told:
+        folder = tmp_path_factory.mktemp("story")
+        with scene_of(folder, control_plane, mortal_postgres) as scene:
+            team = scene.team()
+            operator = scene.operator().start()
+            try:
+                team.settle(operator)
+                points, killed = [], []
+                for step, point in zip(STEPS, plan, strict=True):
+                    killed.append(_take(step, scene, team, operator, point))
+                    points.append(
+                        [
+                            *_points("commit", scene.postgres.commits),
+                            *_points("patch", scene.apiserver.patches),
+                        ]
+                    )
+                if end is not None:
+                    with suppress(AssertionError):  # the caller shows how it differs
+                        eventually(lambda: end_of(team, operator) == end, "the story ends as expected")
+                return Told(end_of(team, operator), points, killed)
+            finally:
+                scene.heal()
+                if operator.process is not None:
+                    operator.kill()
+
+    return from_the_beginning
 
 
 def _take(step: Step, scene: Scene, team: Team, operator: Operator, point: Point | None) -> bool:
     """One step; True if the operator was killed in it."""
     scene.heal()  # counts anew
-    if point is not None:
-        proxy = scene.postgres if point.way == "commit" else scene.apiserver
-        stop = scene.postgres.stop_at_commit if point.way == "commit" else scene.apiserver.stop_at_patch
-        stop(point.number, point.moment)
+    if point is None:
+        step(team)
+        team.settle(operator)
+        return False
+    proxy = scene.postgres if point.way == "commit" else scene.apiserver
+    proxy.stop_at(point.number, point.moment)
     step(team)
-    if point is not None:
-        eventually(
-            lambda: proxy.reached.is_set() or team.is_settled(operator),
-            f"{step.__name__} gets on, or to {point}",
-        )
-        if proxy.reached.is_set():
-            operator.kill()
-            scene.heal()
-            operator.start()
-            team.settle(operator)
-            return True
+    eventually(
+        lambda: proxy.reached.is_set() or team.is_settled(operator), f"{step.__name__} gets on, or to {point}"
+    )
+    killed = proxy.reached.is_set()
+    if killed:
+        operator.kill()
+        scene.heal()
+        operator.start()
     team.settle(operator)
-    return False
+    return killed
 
 
 def _points(way: str, count: int) -> Iterator[Point]:
@@ -97,32 +116,33 @@ def _points(way: str, count: int) -> Iterator[Point]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster) -> Told:
+def undisturbed(tell: Tell) -> Told:
     """The story as it goes when nobody is killed."""
-    return tell(tmp_path_factory.mktemp("undisturbed"), control_plane, [None] * len(STEPS))
+    return tell([None] * len(STEPS))
 
 
-def test_killed_somewhere_in_every_step_it_ends_as_if_nothing_had_happened(
-    tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster, undisturbed: Told
+def test_killed_somewhere_in_half_of_the_steps_it_ends_as_if_nothing_had_happened(
+    tell: Tell, undisturbed: Told
 ) -> None:
     seed = secrets.randbelow(2**32)
     choose = random.Random(seed)
-    plan = [choose.choice(points) for points in undisturbed.points]
-    print(f"seed {seed}: {plan}")  # noqa: T201 - what replays a failure
-    told = tell(tmp_path_factory.mktemp("sample"), control_plane, plan)
-    assert told.end == undisturbed.end
-    assert sum(told.killed) >= len(STEPS) // 2, told.killed
+    steps = choose.sample(range(len(STEPS)), len(STEPS) // 2)
+    plan = [
+        choose.choice(points) if step in steps else None for step, points in enumerate(undisturbed.points)
+    ]
+    told = tell(plan, undisturbed.end)
+    assert told.end == undisturbed.end, f"seed {seed}: {plan}"
+    assert any(told.killed), f"seed {seed}: {plan}"
 
 
 @pytest.mark.soak
 def test_killed_before_and_after_every_single_write_it_ends_as_if_nothing_had_happened(
-    tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster, undisturbed: Told
+    tell: Tell, undisturbed: Told
 ) -> None:
-    print(f"points of each step: {[len(points) for points in undisturbed.points]}")
-    kills = 0
-    for lap, plan in enumerate(itertools.zip_longest(*undisturbed.points)):
-        told = tell(tmp_path_factory.mktemp(f"lap-{lap}"), control_plane, plan)
+    reached = 0
+    for plan in itertools.zip_longest(*undisturbed.points):
+        told = tell(plan, undisturbed.end)
         assert told.end == undisturbed.end, plan
-        kills += sum(told.killed)
-        print(f"lap {lap}: {sum(told.killed)} of {sum(one is not None for one in plan)} points reached")  # noqa: T201
-    assert kills >= sum(map(len, undisturbed.points)) * 0.8
+        reached += sum(told.killed)
+    # A step may do with fewer writes than it did before: what comes in quick succession may share a batch.
+    assert reached >= 0.9 * sum(map(len, undisturbed.points))
