@@ -17,6 +17,7 @@ from servicegraph.model.status import ServiceDependencyStatus
 from servicegraph.writeback.desired import Stalled, Standing, Stored, Waiting, desired, differs
 from servicegraph.writeback.live import LiveObject
 from support.bodies import body
+from support.cyclealerts import Versions, only
 from support.graphs import MARK, snapshot
 
 if TYPE_CHECKING:
@@ -230,3 +231,54 @@ def test_whatever_came_before_a_status_fits_the_schema_and_asking_again_changes_
         types = [one["type"] for one in status["conditions"]]
         assert len(types) == len(set(types))
         assert types[:1] == ["Ready"]
+
+
+CIRCLE = Versions().become("ab")
+IN_CIRCLE = Stored(1, CIRCLE.mark.version)
+
+
+def test_an_object_that_declares_an_edge_of_a_circle_is_told_and_stays_ready() -> None:
+    status = desired(live(), IN_CIRCLE, CIRCLE, NOW)
+    name = only(CIRCLE).name
+    assert status["cycles"] == [name]
+    assert conditions(status)["InCycle"] == ("True", "PartOfCycle")
+    assert conditions(status)["Ready"] == ("True", "Stored")
+    (told,) = [one for one in status["conditions"] if one["type"] == "InCycle"]
+    assert told["message"] == f"{name} (Critical): shop/a → shop/b → shop/a"
+    assert not differs(status, desired(live(status), IN_CIRCLE, CIRCLE, LATER))
+
+
+def test_a_circle_that_is_gone_is_taken_back() -> None:
+    before = desired(live(), IN_CIRCLE, CIRCLE, NOW)
+    after = desired(live(before), IN_CIRCLE, replace(GRAPH, mark=CIRCLE.mark), LATER)
+    assert "cycles" not in after
+    assert conditions(after)["InCycle"] == ("False", "NotInCycle")
+    assert differs(before, after)
+
+
+def test_the_list_of_circles_is_compared_too() -> None:
+    status = desired(live(), IN_CIRCLE, CIRCLE, NOW)
+    assert differs({**status, "cycles": ["cycle-of-somebody"]}, status)
+
+
+def test_without_a_graph_a_circle_stays_as_it_was_last_seen() -> None:
+    before = desired(live(), IN_CIRCLE, CIRCLE, NOW)
+    after = desired(live(before), IN_CIRCLE, None, LATER)
+    assert not differs(before, after)
+    younger = desired(live(before, generation=2), Stored(2, CIRCLE.mark.version + 1), CIRCLE, LATER)
+    assert conditions(younger)["InCycle"] == ("Unknown", "NotEvaluated")
+
+
+def test_a_refused_object_is_told_of_circles_that_its_last_good_generation_is_part_of() -> None:
+    refused = Stalled(2, "SelfDependency", "it is itself")
+    good = desired(live(), Stored(1, VERSION), GRAPH, NOW)
+    closed = desired(live(good, generation=2, targets=()), refused, CIRCLE, LATER)
+    assert conditions(closed)["InCycle"] == ("True", "PartOfCycle")
+    assert closed["cycles"] == [only(CIRCLE).name]
+    opened = desired(live(closed, generation=2, targets=()), refused, GRAPH, LATER)
+    assert conditions(opened)["InCycle"] == ("False", "NotInCycle")
+
+
+def test_an_object_that_never_was_good_is_in_no_circle_that_others_declare() -> None:
+    refused = desired(live(), Stalled(1, "InvalidSpec", "no"), CIRCLE, NOW)
+    assert conditions(refused)["InCycle"] == ("Unknown", "NotEvaluated")

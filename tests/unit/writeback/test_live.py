@@ -11,8 +11,9 @@ from servicegraph.writeback.live import LiveObject
 from support.bodies import body
 from support.specs import RIGHT, WRONG
 
+# Whole numbers have 64 bits in Kubernetes.
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
@@ -24,6 +25,16 @@ def test_the_targets_are_those_that_a_good_object_declares() -> None:
         said = translate(shown)
         assert isinstance(said, DeclaredObject)
         assert LiveObject.of(shown).targets == tuple(one.target for one in said.observations)
+
+
+def test_the_source_is_that_of_a_good_object_and_none_where_it_cannot_be_read() -> None:
+    for spec in RIGHT.values():
+        shown = {**body("one"), "spec": spec}
+        said = translate(shown)
+        assert isinstance(said, DeclaredObject)
+        assert LiveObject.of(shown).source == said.statement.service
+    for strange in (None, [], {"service": 7}, {"service": {"name": 7}}):
+        assert LiveObject.of({**body("one"), "spec": strange}).source is None
 
 
 def test_a_wrong_spec_can_be_kept_too() -> None:
