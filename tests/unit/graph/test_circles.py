@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servicegraph.graph import witness
@@ -14,6 +14,7 @@ from servicegraph.graph.closure import Closure
 from servicegraph.graph.components import Component, find_circles, has_circle
 from servicegraph.graph.cuts import EXACT_EDGES, GREEDY_EDGES, MINIMAL_MEMBERS, cheapest_cut
 from servicegraph.graph.explanation import explain
+from servicegraph.graph.ordering import eades_lin_smyth
 from servicegraph.graph.severity import is_accepted, severity
 from servicegraph.graph.strength import COST, Strength
 from servicegraph.graph.witness import MAX_STARTS, shortest_circle
@@ -166,6 +167,17 @@ def test_no_cut_is_cheaper_than_the_exact_one(edges: plain.Edges) -> None:
     assert COST[component.strength[cut]].sum() == plain.cheapest(edges, walks)
 
 
+@given(tied(nodes=9))
+def test_at_most_half_of_the_weight_goes_back_in_the_greedy_order(edges: plain.Edges) -> None:
+    # The bound that Eades, Lin and Smyth prove.
+    component = component_of(edges)
+    rank = eades_lin_smyth(component)
+    cost = COST[component.strength]
+    assert sorted(rank) == list(range(component.size))
+    assert 2 * cost[rank[component.source] > rank[component.target]].sum() <= cost.sum()
+
+
+@settings(max_examples=50)
 @given(tied(nodes=9).filter(lambda edges: len(edges) > EXACT_EDGES))
 def test_every_edge_of_a_greedy_cut_is_needed(edges: plain.Edges) -> None:
     component = component_of(edges)
