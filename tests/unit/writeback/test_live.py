@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +35,7 @@ def test_the_source_is_that_of_a_good_object_and_none_where_it_cannot_be_read() 
         said = translate(shown)
         assert isinstance(said, DeclaredObject)
         assert LiveObject.of(shown).source == said.statement.service
+    strange: Any
     for strange in (None, [], {"service": 7}, {"service": {"name": 7}}):
         assert LiveObject.of({**body("one"), "spec": strange}).source is None
 
