@@ -42,7 +42,8 @@ def type_in(folder: Path, text: str) -> str:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that looks like the root of the repository, with an environment running in it."""
     folder = tmp_path_factory.mktemp("shell")
-    (folder / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "scripts"):
+        (folder / name).symlink_to(ROOT / name)
     try:
         type_in(folder, "servicegraph local up --detach --example 01-online-boutique")
         yield folder
