@@ -114,6 +114,10 @@ class ApiServerProxy:
         self._refusals: list[_Refusal] = []
         self.refused = 0
         """Requests that were answered as `answer` wants, since the last `heal`."""
+        self._late: Fits | None = None
+        self._tickets = asyncio.Semaphore(0)
+        self.late = 0
+        """Answers that `answer_late` holds back."""
         self._swallowed: Callable[[Event], bool] = _nothing
         self._page = 0
         self._watches: dict[web.StreamResponse, asyncio.Event] = {}
@@ -173,6 +177,14 @@ class ApiServerProxy:
         refusal = _Refusal(when, status, headers or {})
         self._thread.do(lambda: self._refusals.append(refusal))
 
+    def answer_late(self, when: Fits) -> None:
+        """Ask the API server for what fits, and hold its answers back until `let_one_pass` or `heal`."""
+        self._late = when
+
+    def let_one_pass(self) -> None:
+        """Hand on one of the answers that are held back, the oldest."""
+        self._thread.do(self._tickets.release)
+
     def swallow(self, which: Callable[[Event], bool]) -> None:
         """Withhold events of watches: those of which `which(event)` is true never arrive."""
         self._swallowed = which
@@ -199,6 +211,9 @@ class ApiServerProxy:
         self._page = 0
         self._thread.do(self._refusals.clear)
         self.refused = 0
+        self._late = None
+        for _ in range(self.late):
+            self.let_one_pass()
         self._thread.do(self._gate.open)
         self._thread.do(self._passing.set)
         self._thread.call(self._listen())
@@ -284,6 +299,12 @@ class ApiServerProxy:
             content = await answer.read()
             await self._gate.after(number)
             await self._passing.wait()
+            if self._late is not None and self._late(request):
+                self.late += 1
+                try:
+                    await self._tickets.acquire()
+                finally:
+                    self.late -= 1
             return web.Response(status=answer.status, headers=handed_on, body=content)
 
     async def _watch(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.apiserver import is_later_page, is_list, is_of_kopf
+from faults.gates import Moment
 from outages.readers import Reader
 from support.operators import eventually
 
@@ -87,6 +88,36 @@ def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(scene: Scene
             eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
     finally:
         operator.stop()
+
+
+@pytest.mark.parametrize("last_word", ["update", "deletion"])
+def test_a_list_that_comes_late_does_not_undo_what_the_watch_has_said_meanwhile(
+    scene: Scene, team: Team, start: Callable[..., Operator], last_word: str
+) -> None:
+    operator = start()
+    team.apply("late", "x")
+    team.settle(operator)
+    eventually(lambda: scene.apiserver.watches > 0, "the watch is open")
+    # A change that is not stored yet, and a comparison in whose list it is and whose answer takes its time.
+    scene.postgres.stop_at(1, Moment.BEFORE)
+    team.apply("late", "y")
+    assert scene.postgres.reached.wait(30)
+    scene.apiserver.answer_late(lambda request: is_list(request) and not is_of_kopf(request))
+    scene.apiserver.end_watches(410, "Expired")
+    eventually(lambda: scene.apiserver.late > 0, "the comparison waits for its list")
+    # Meanwhile the watch goes on.
+    if last_word == "update":
+        team.apply("late", "z")
+    else:
+        team.delete("late")
+    waiting = operator.metric("servicegraph_inbox_depth")
+    team.apply(f"behind-the-{last_word}", "x")
+    eventually(lambda: operator.metric("servicegraph_inbox_depth") > waiting, "the watch has said both")
+    done = operator.metric("servicegraph_resyncs_total", result="done")
+    scene.apiserver.let_one_pass()
+    eventually(lambda: operator.metric("servicegraph_resyncs_total", result="done") > done, "it has compared")
+    scene.postgres.heal()
+    team.settle(operator)  # without the help of another comparison
 
 
 @pytest.mark.soak

@@ -27,13 +27,14 @@ class Objects:
         self.standing: dict[str, Standing] = {}
         self.heard: dict[str, int] = {}
         """The newest generation that the watch itself has delivered."""
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self.gone: OrderedDict[str, None] = OrderedDict()
+        """The last uids that exist no more, as the watch or a list has said."""
         self._word = asyncio.Event()
 
     def hear(self, body: dict[str, Any]) -> bool:
         """Take in a body from the watch; True when it has to be reconciled."""
         self._word.set()
-        if not self._take(body):
+        if not self.take(body):
             return False
         meta = body["metadata"]
         self.heard[meta["uid"]] = max(meta["generation"], self.heard.get(meta["uid"], 0))
@@ -46,7 +47,18 @@ class Objects:
 
     def find(self, body: dict[str, Any]) -> bool:
         """Take in a body from a list; True when it has to be reconciled."""
-        return self._take(body) and self.unsettled(body["metadata"]["uid"])
+        return self.take(body) and self.unsettled(body["metadata"]["uid"])
+
+    def take(self, body: dict[str, Any]) -> bool:
+        """Keep the body unless something newer is known; False when the object is gone or says something else by now."""
+        uid = body["metadata"]["uid"]
+        if uid in self.gone:
+            return False
+        known = self.live.get(uid)
+        # Resource versions of one kind can be compared as numbers, which is how a late list is told from a fresh event.
+        if known is None or int(body["metadata"]["resourceVersion"]) >= int(known.resource_version):
+            self.live[uid] = LiveObject.of(body)
+        return self.live[uid].generation == int(body["metadata"]["generation"])
 
     def unsettled(self, uid: str) -> bool:
         """Whether the generation that Kubernetes shows is not yet stored or refused."""
@@ -63,17 +75,6 @@ class Objects:
         self.live.pop(uid, None)
         self.standing.pop(uid, None)
         self.heard.pop(uid, None)
-        self._gone[uid] = None
-        while len(self._gone) > _GONE_KEPT:
-            self._gone.popitem(last=False)
-
-    def _take(self, body: dict[str, Any]) -> bool:
-        """Keep the body unless something newer is known; False when the object is gone."""
-        uid = body["metadata"]["uid"]
-        if uid in self._gone:
-            return False
-        known = self.live.get(uid)
-        # Resource versions of one kind can be compared as numbers, which is how a late list is told from a fresh event.
-        if known is None or int(body["metadata"]["resourceVersion"]) >= int(known.resource_version):
-            self.live[uid] = LiveObject.of(body)
-        return True
+        self.gone[uid] = None
+        while len(self.gone) > _GONE_KEPT:
+            self.gone.popitem(last=False)

@@ -93,6 +93,7 @@ class Resync:
             stored,
             listed,
             self._objects.heard,
+            self._objects.gone,
             namespaces=self._settings.namespaces,
             max_removal=self._settings.resync_max_removal,
         )
@@ -123,20 +124,23 @@ class Resync:
             self._put(body)
 
     def _put(self, body: dict[str, Any]) -> None:
-        self._objects.find(body)
-        self._inbox.put(Change(body["metadata"]["uid"], body))
+        # A list takes its time: what the watch has said since it was read counts, above all that the object is gone.
+        if self._objects.take(body):
+            self._inbox.put(Change(body["metadata"]["uid"], body))
 
     def _sweep(self, orphans: tuple[str, ...], refused: str) -> None:
-        metrics.resync_orphans.set(len(orphans) if refused else 0)
+        kept = {uid for uid in orphans if uid not in self._objects.gone} if refused else set()
+        metrics.resync_orphans.set(len(kept))
         if refused:
             self._health.report("resync", refused)
-            return
-        self._health.clear("resync")
-        for uid in orphans:
+        else:
+            self._health.clear("resync")
+        swept = [uid for uid in orphans if uid not in kept]
+        for uid in swept:
             self._objects.forget(uid)
             self._inbox.put(Change(uid, None, "swept"))
-        if orphans:
-            _log.info("resync.swept", objects=len(orphans))
+        if swept:
+            _log.info("resync.swept", objects=len(swept))
 
     async def _until_next(self) -> None:
         seconds = self._settings.resync_minutes * 60 * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from servicegraph.store.objects import StoredObject
 
@@ -25,7 +25,7 @@ class Plan:
     missed: tuple[dict[str, Any], ...]
     """Bodies whose generation is not the stored one."""
     orphans: tuple[str, ...]
-    """Uids that are stored and exist no more; to be removed unless refused."""
+    """Uids that are stored and exist no more; to be removed, unless refused those alone that are known to be gone."""
     unheard: dict[str, int]
     """Generations that a list shows and the watch has not delivered, by uid."""
     refused: str
@@ -36,6 +36,7 @@ def plan(
     stored: Mapping[str, StoredObject],
     listed: Sequence[dict[str, Any]],
     heard: Mapping[str, int],
+    gone: Container[str] = frozenset(),
     *,
     namespaces: Sequence[str],
     max_removal: float,
@@ -46,19 +47,21 @@ def plan(
         stored: what the store holds, read before the list was begun.
         listed: every body of the complete list.
         heard: the newest generation that the watch delivered, by uid.
+        gone: uids of objects whose deletion the watch has delivered; these are never too many.
         namespaces: where the list looked; empty for everywhere. Objects elsewhere are not judged.
         max_removal: share of the stored objects that may go at once, from `MANY` on.
     """
     seen = {body["metadata"]["uid"]: body["metadata"]["generation"] for body in listed}
     judged = [one for one in stored.values() if not namespaces or one.namespace in namespaces]
     orphans = tuple(one.uid for one in judged if one.uid not in seen)
-    too_many = len(orphans) >= MANY and len(orphans) > max_removal * len(judged)
+    vanished = sum(uid not in gone for uid in orphans)
+    too_many = vanished >= MANY and vanished > max_removal * len(judged)
     return Plan(
         missed=tuple(body for body in listed if _differs(stored.get(body["metadata"]["uid"]), body)),
         orphans=orphans,
         unheard={uid: generation for uid, generation in seen.items() if heard.get(uid, 0) < generation},
         refused=(
-            f"a full comparison would remove {len(orphans)} of {len(judged)} objects, more than the share "
+            f"a full comparison would remove {vanished} of {len(judged)} objects, more than the share "
             f"{max_removal:g} allowed at once; if they are really gone, set RESYNC_MAX_REMOVAL=1"
             if too_many
             else ""

@@ -31,7 +31,8 @@ def test_a_generation_that_is_stored_or_refused_is_settled_and_a_waiting_one_is_
 def test_a_late_list_does_not_replace_a_newer_event() -> None:
     objects = Objects()
     objects.hear(body(generation=2, version=20))
-    objects.find(body(generation=1, version=10))
+    assert not objects.find(body(generation=1, version=10))
+    assert not objects.take(body(generation=1, version=10)), "it must not reach the inbox either"
     assert objects.live[UID].generation == 2
 
 
@@ -41,7 +42,14 @@ def test_a_late_word_about_an_object_that_is_gone_is_ignored() -> None:
     objects.forget(UID)
     assert not objects.hear(body(version=2))
     assert not objects.find(body(version=2))
+    assert not objects.take(body(version=2))
     assert UID not in objects.live
+
+
+def test_a_late_body_of_the_newest_generation_can_still_be_reconciled() -> None:
+    objects = Objects()
+    objects.hear(body(generation=2, version=20))
+    assert objects.take(body(generation=2, version=10)), "only its status has changed since"
 
 
 def test_an_object_made_again_under_the_same_name_is_another_one() -> None:

@@ -98,3 +98,11 @@ def test_doing_what_the_plan_says_makes_the_store_equal_to_the_list(
     after |= {one["metadata"]["uid"]: one["metadata"]["generation"] for one in decided.missed}
     assert after == there
     assert decided.refused == "" or len(decided.orphans) >= MANY
+
+
+def test_deletions_that_the_watch_delivered_are_never_too_many() -> None:
+    uids = [f"u{n}" for n in range(MANY)]
+    kept = stored(*uids)
+    assert plan(kept, [], {}, uids, namespaces=(), max_removal=0.5).refused == ""
+    assert plan(kept, [], {}, uids[1:], namespaces=(), max_removal=0.5).refused == "", "one alone is not many"
+    assert plan(kept, [], {}, (), namespaces=(), max_removal=0.5).refused
