@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,7 +32,7 @@ from servicegraph.store.engine import open_engine, transaction
 from servicegraph.store.snapshot import load
 from servicegraph.writeback.desired import Stalled, Stored, desired
 from servicegraph.writeback.live import LiveObject
-from support import lives, snapshots, stored
+from support import lives, snapshots, soaking, stored
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -214,11 +215,21 @@ def _batch(changes: dict[str, Body | None]) -> Batch:
 
 
 def test_random_histories_end_in_the_graph_that_follows_from_them(database: str) -> None:
+    _live(database, 25)
+
+
+@pytest.mark.soak
+def test_many_random_histories_end_in_the_graph_that_follows_from_them(database: str) -> None:
+    _live(database, round(300 * soaking.minutes()))
+
+
+def _live(database: str, histories: int) -> None:
+    """A failing history is printed step by step, shrunk, with what replays it."""
     store = Store(database)
     try:
         run_state_machine_as_test(
             lambda: Histories(store),  # type: ignore[arg-type] # any maker of machines will do
-            settings=settings(max_examples=60, stateful_step_count=25),
+            settings=settings(max_examples=histories, stateful_step_count=25),
         )
     finally:
         store.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from random import Random
 from typing import TYPE_CHECKING
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oracle.invariants import check_at_rest
-from support import lives
+from support import lives, soaking
 
 if TYPE_CHECKING:
     from invariants.conftest import Team
@@ -26,8 +24,7 @@ PATIENCE = 60.0
 def test_random_lives_on_a_running_operator_end_in_the_graph_that_follows_from_them(
     system: System, stopped_operator: Operator, team: Team, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    minutes = float(os.environ.get("SOAK_MINUTES", "5"))  # noqa: TID251 - how long a test lasts is nobody's setting
-    seed = int(os.environ.get("SOAK_SEED", secrets.randbits(32)))  # noqa: TID251 - to replay it
+    minutes, seed = soaking.minutes(), soaking.seed()
     chance = Random(seed)
     stopped_operator.start()
     rounds, ends = 0, time.monotonic() + minutes * 60

@@ -42,7 +42,7 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seen=st.lists(facts(NODES), max_size=30), asked=st.lists(questions, min_size=4, max_size=8))
 async def test_the_query_the_snapshot_and_plain_python_find_the_same_subgraph(
     engine: AsyncEngine, seen: list[Fact], asked: list[Question]
