@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from servicegraph_api.answers import Ask
     from servicegraph_api.query import Query
 
+_EDGES_A_PAGE = 5_000
+"""A page ends early once it shows more edges, so that no page takes long, however large the circles are."""
+
 _PATIENCE_SECONDS = 5
 """How long Postgres may take, so that a client does not wait for as long as a connection may hang."""
 
@@ -43,16 +46,21 @@ _name = attrgetter("name")
 
 def cycles(ask: Ask) -> bytes:
     """A page of alerts."""
-    limit = ask.query[p.LIMIT]
-    page: list[Alert] = []
+    page: list[bytes] = []
+    last, edges = None, 0
     for alert in ask.snapshot.alerts[_begin(ask) :]:
-        if _is_wanted(alert, ask.query):
-            page.append(alert)
-            if len(page) > limit:
-                break
-    cursor = cursors.write_words(page[limit - 1].name) if len(page) > limit else None
+        if not _is_wanted(alert, ask.query):
+            continue
+        if len(page) == ask.query[p.LIMIT] or edges > _EDGES_A_PAGE:
+            break
+        item, count = _written(ask, alert, MAX_SHOWN)
+        page.append(item)
+        last, edges = alert.name, edges + count
+    else:
+        last = None
+    cursor = None if last is None else cursors.write_words(last)
     rest = dumps({"next_cursor": cursor, "graph_version": ask.snapshot.mark.version})
-    return b'{"items":%s,%s' % (joined(_written(ask, alert, MAX_SHOWN) for alert in page[:limit]), rest[1:])
+    return b'{"items":%s,%s' % (joined(page), rest[1:])
 
 
 async def cycle(ask: Ask, history: AlertHistory) -> bytes:
@@ -69,7 +77,7 @@ async def cycle(ask: Ask, history: AlertHistory) -> bytes:
         raise Problem(
             HTTPStatus.NOT_FOUND, f"no cycle {cut(name)} is known; /api/v1/cycles lists those that are"
         )
-    written = _written(ask, alert, MAX_NODES)  # before waiting: what is remembered belongs to this version
+    written, _ = _written(ask, alert, MAX_NODES)  # before waiting: what is remembered belongs to this version
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             records = await history(name)
@@ -103,8 +111,8 @@ def _is_wanted(alert: Alert, query: Query) -> bool:
     return state in {None, alert.state} and severity in {None, alert.severity}
 
 
-def _written(ask: Ask, alert: Alert, most: int) -> bytes:
-    """The alert as it stands in every answer, lists cut to `most`."""
+def _written(ask: Ask, alert: Alert, most: int) -> tuple[bytes, int]:
+    """The alert as it stands in every answer, lists cut to `most`; and how many edges it shows."""
     members = alert.ids
     positions = _edges(ask.snapshot, alert, most)
     head = {
@@ -129,7 +137,7 @@ def _written(ask: Ask, alert: Alert, most: int) -> bytes:
         "split_from": alert.split_from,
     }
     edges = joined(ask.memory.fragments.edge(ask.snapshot, position) for position in positions[:most])
-    return b'%s,"edges":%s}' % (dumps(head)[:-1], edges)
+    return b'%s,"edges":%s}' % (dumps(head)[:-1], edges), min(len(positions), most)
 
 
 def _edges(snapshot: Snapshot, alert: Alert, most: int) -> list[int]:

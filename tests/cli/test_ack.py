@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from servicegraph import cli
 from servicegraph.cli.ack import ack
+from servicegraph.kube.client import FIELD_MANAGER, PEOPLE
 from servicegraph.local import ports
+from servicegraph.model.servicedependency import API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +68,21 @@ def test_an_acknowledgement_stands_in_the_spec(
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"{alert} is acknowledged until 2999-01-31T00:00:00Z\n"
     assert said(kubectl, alert) == {"reason": "split planned", "until": "2999-01-31T00:00:00Z", "by": "ana"}
+
+
+def test_people_not_the_operator_own_what_they_wrote(
+    acknowledge: Acknowledge, kubectl: Kubectl, alert: str
+) -> None:
+    metadata = {"name": alert, "labels": {"servicegraph.dev/instance": "test"}}
+    applied = {"apiVersion": API_VERSION, "kind": "CycleAlert", "metadata": metadata}
+    kubectl(
+        "apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "-f", "-", stdin=json.dumps(applied)
+    )
+    acknowledge(alert, "--reason", "known")
+    shown = json.loads(kubectl("get", "--raw", f"/apis/{API_VERSION}/cyclealerts/{alert}"))
+    owners = [one["manager"] for one in shown["metadata"]["managedFields"] if "f:spec" in one["fieldsV1"]]
+    assert owners == [PEOPLE]
+    assert PEOPLE != FIELD_MANAGER
 
 
 def test_a_new_acknowledgement_takes_the_place_of_all_that_was_said(

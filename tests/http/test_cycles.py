@@ -131,6 +131,17 @@ async def test_pages_show_every_circle_once_in_the_order_of_names() -> None:
     assert sorted(item["member_count"] for item in found) == [2, 2, 2, 3, 4]
 
 
+async def test_a_page_of_large_circles_ends_early_and_the_next_goes_on() -> None:
+    graph, _ = next_version(rings(*[50] * 150), numbered(7_500))
+    async with serving(graph) as server:
+        first = await server.document(f"{CYCLES}?limit=1000")
+        second = await server.document(f"{CYCLES}?limit=1000&cursor={first['next_cursor']}")
+    assert len(first["items"]) == 101
+    assert second["next_cursor"] is None
+    names = [item["name"] for item in first["items"] + second["items"]]
+    assert names == [alert.name for alert in graph.alerts]
+
+
 async def test_a_cursor_of_another_list_is_refused(circled: Serving) -> None:
     for path in ("/api/v1/services?limit=1", "/api/v1/edges?limit=1"):
         cursor = (await circled.document(path))["next_cursor"]

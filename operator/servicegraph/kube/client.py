@@ -25,6 +25,8 @@ __all__ = ["Credentials", "KubeClient"]
 
 FIELD_MANAGER = "servicegraph"
 """The owner of the fields that we write, as `kubectl get --show-managed-fields` names it."""
+PEOPLE = "servicegraph-cli"
+"""The same for what people write by our command line."""
 PAGE = 500
 _RESOURCE = (GROUP, VERSION)
 _EVENTS = ("events.k8s.io", "v1")
@@ -172,7 +174,12 @@ class KubeClient(Calls):
         return await self._call(
             f"acknowledge {name}",
             lambda: self._ask(
-                "patch_cluster_custom_object", cyclealert.PLURAL, name, patch, _content_type=_MERGE
+                "patch_cluster_custom_object",
+                cyclealert.PLURAL,
+                name,
+                patch,
+                field_manager=PEOPLE,
+                _content_type=_MERGE,
             ),
         )
 
