@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from servicegraph.ingest.batch import Batch
+from servicegraph.model.vocabulary import Mode
 from servicegraph.settings import Settings
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine, transaction
 from support.declared import declares
 from support.meters import reading
+from support.rings import Rings
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -64,3 +66,28 @@ async def test_the_rows_that_a_commit_writes_are_counted(writer: GraphWriter) ->
     await writer.commit(batch)
     await writer.commit(batch)
     assert inserted() == [a + b for a, b in zip(before, (1, 3, 1, 2), strict=True)]
+
+
+async def test_alerts_are_counted_by_state_and_severity(
+    engine: AsyncEngine, writer: GraphWriter, clock: SteppedClock
+) -> None:
+    def alerts(severity: str) -> list[float]:
+        states = ("Open", "Acknowledged", "Resolved")
+        return [reading("servicegraph_cycle_alerts", state=state, severity=severity) for state in states]
+
+    rings = Rings(writer)
+    await rings.become("ab cd ef")
+    first = (await rings.become("ab cd")).told[0].alert
+    current = CurrentSnapshot(engine, clock)
+    following = asyncio.create_task(current.run())
+    await current.wait_for(2)
+    assert (alerts("Critical"), alerts("Info")) == ([2, 0, 1], [0, 0, 0])
+    left = next(alert.name for alert in (await current.wait_for(2)).alerts if alert.name != first)
+    await rings.said(left)
+    await current.wait_for(3)
+    assert alerts("Critical") == [1, 1, 1]
+    await rings.become("", mode=Mode.ASYNC)
+    await current.wait_for(4)
+    assert alerts("Critical") == [0, 0, 3]
+    following.cancel()
+    await asyncio.wait({following})
