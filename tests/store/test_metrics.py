@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from servicegraph.ingest.batch import Batch
-from servicegraph.model.vocabulary import Mode
 from servicegraph.settings import Settings
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine, transaction
@@ -86,7 +85,7 @@ async def test_alerts_are_counted_by_state_and_severity(
     await rings.said(left)
     await current.wait_for(3)
     assert alerts("Critical") == [1, 1, 1]
-    await rings.become("", mode=Mode.ASYNC)
+    await rings.become("")
     await current.wait_for(4)
     assert alerts("Critical") == [0, 0, 3]
     following.cancel()
