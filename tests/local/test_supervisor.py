@@ -1,11 +1,48 @@
-"""How soon a part that died is started again."""
+"""That a part that died is started again, and how soon."""
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegraph.local.supervisor import delay
+from servicegraph.local.process import Command
+from servicegraph.local.supervisor import Part, Supervisor, delay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Enough(Exception):
+    """The test has seen what it waited for; ends the watch as the exception of a signal handler does."""
+
+
+@dataclass
+class Repairing:
+    """Makes the folder anew once the supervisor says that it cannot start a program there, and ends the watch when it can."""
+
+    folder: Path
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        if "cannot be started" in text:
+            self.folder.mkdir()
+        if "runs again" in text:
+            raise Enough
+
+    def step(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def done(self) -> None: ...
+
+    def failed(self) -> None: ...
 
 
 def test_the_first_death_is_answered_at_once() -> None:
@@ -19,3 +56,23 @@ def test_each_further_death_is_answered_later_but_never_later_than_half_a_minute
 
 def test_a_part_that_cannot_run_is_left_alone_for_half_a_minute() -> None:
     assert delay(10) == 30
+
+
+def test_a_part_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    progress = Repairing(folder)
+    supervisor = Supervisor(progress)
+    command = Command("program", ("sleep", "infinity"), tmp_path / "log", folder=folder)
+    try:
+        process = supervisor.start(Part(command, is_ready=lambda: True))
+        folder.rmdir()
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(Enough):
+            supervisor.watch()
+    finally:
+        supervisor.stop()
+    died, failed, runs = progress.notes
+    assert "was killed by SIGKILL" in died
+    assert failed.startswith("program cannot be started: ")
+    assert runs.startswith("program runs again as process ")

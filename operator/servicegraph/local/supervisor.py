@@ -81,10 +81,7 @@ class Supervisor:
                 if watched.process in readable:
                     self._bury(watched)
                 if watched.process is None and time.monotonic() >= watched.due:
-                    watched.process = Process(watched.part.command)
-                    self.progress.note(
-                        f"{watched.part.command.name} runs again as process {watched.process.pid}"
-                    )
+                    self._revive(watched)
 
     def stop(self) -> None:
         """Stop all parts, the last started first."""
