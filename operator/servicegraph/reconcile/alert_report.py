@@ -112,6 +112,7 @@ class AlertReport:
                 self._let_go(name)
             else:
                 asyncio.get_running_loop().call_later(pause, self._look_again, name)
+            await asyncio.sleep(0)  # where nothing is to be written, nothing else lets the others have a turn
 
     def _look_again(self, name: str) -> None:
         self.touch(name)
