@@ -40,10 +40,11 @@ def named(ask: Ask) -> int:
 
 
 def _unknown(ask: Ask, wanted: ServiceKey, unknown: UnknownService) -> Problem:
-    detail = f"no service {cut(str(wanted))} is known"
     if unknown.candidates:
-        detail += f"; of that name there is {', '.join(unknown.candidates)}: say which with kind="
-        return Problem(HTTPStatus.NOT_FOUND, detail, members={"candidates": list(unknown.candidates)})
+        return Problem(
+            HTTPStatus.NOT_FOUND, unknown.message, members={"candidates": list(unknown.candidates)}
+        )
+    detail = f"no service {cut(str(wanted))} is known"
     near_misses = ask.memory.known(ask.snapshot).near(wanted)
     if near_misses:
         detail += f"; did you mean {' or '.join(near_misses)}?"

@@ -33,12 +33,8 @@ if TYPE_CHECKING:
 
     from servicegraph.local.progress import Progress
 
-_OURSELVES = (
-    sys.executable,
-    "-P",
-    "-m",
-    "servicegraph",
-)  # -P: the folder it runs in is no place to import from
+_OURSELVES = (sys.executable, "-P", "-m", "servicegraph")
+"""-P: the folder it runs in is no place to import from."""
 _STOP_SECONDS = 40
 _KILLED_SECONDS = 15
 _OPERATOR_GRACE_SECONDS = 12  # it drains for up to 10
@@ -236,11 +232,3 @@ def _operator(place: Place, identity: Identity, cluster: Cluster, postgres: Post
         environment=environment,
         grace=_OPERATOR_GRACE_SECONDS,
     )
-
-
-_OURSELVES = (
-    sys.executable,
-    "-P",
-    "-m",
-    "servicegraph",
-)  # -P: the folder it runs in is no place to import from

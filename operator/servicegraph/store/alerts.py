@@ -22,7 +22,7 @@ from servicegraph.model.alert import (
     TransitionRecord,
 )
 from servicegraph.model.ids import parse_id
-from servicegraph.store.engine import transaction
+from servicegraph.store.engine import row_count, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -115,7 +115,7 @@ async def announce(conn: Connection, keys: Sequence[TransitionKey]) -> int:
         """,
         *([key[at] for key in keys] for at in range(3)),
     )
-    return int(done.rsplit(" ", 1)[1])
+    return row_count(done)
 
 
 async def unannounced(engine: AsyncEngine) -> list[TransitionRecord]:

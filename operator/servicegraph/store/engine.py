@@ -158,6 +158,11 @@ async def dedicated(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection[asy
             yield raw
 
 
+def row_count(done: str) -> int:
+    """The number of rows in a command's answer, such as `DELETE 12` or `INSERT 0 12`."""
+    return int(done.rsplit(" ", 1)[1])
+
+
 async def _driver(pooled: AsyncConnection) -> asyncpg.Connection[asyncpg.Record]:
     raw = (await pooled.get_raw_connection()).driver_connection
     assert isinstance(raw, asyncpg.Connection)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servicegraph.store.engine import transaction
+from servicegraph.store.engine import row_count, transaction
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -54,12 +54,12 @@ SELECT LEAST(
 
 async def end_acceptances(conn: Connection, stamp: Stamp) -> int:
     """Accept no more the edges whose `acceptedCycle` has passed its `until`, and log it; returns how many."""
-    return _count(await conn.execute(_EXPIRE, stamp.version, stamp.at))
+    return row_count(await conn.execute(_EXPIRE, stamp.version, stamp.at))
 
 
 async def forget_changes(conn: Connection, until: datetime) -> int:
     """Delete the oldest of the changes logged until then, `FORGOTTEN_AT_ONCE` at most; returns how many."""
-    return _count(await conn.execute(_FORGET, until, FORGOTTEN_AT_ONCE))
+    return row_count(await conn.execute(_FORGET, until, FORGOTTEN_AT_ONCE))
 
 
 async def next_due(engine: AsyncEngine, retention: timedelta) -> datetime | None:
@@ -76,8 +76,3 @@ async def next_due(engine: AsyncEngine, retention: timedelta) -> datetime | None
     async with transaction(engine, read_only=True) as conn:
         due: datetime | None = await conn.fetchval(_NEXT, retention)
     return due
-
-
-def _count(done: str) -> int:
-    """The number of rows in a command's answer, such as `DELETE 12`."""
-    return int(done.rsplit(" ", 1)[1])

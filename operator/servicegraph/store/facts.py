@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.store import restating
+from servicegraph.store.engine import row_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,7 +106,7 @@ class Facts:
         Raises:
             asyncpg.PostgresError: a value is refused, or two facts of one object have the same key.
         """
-        return _count(await conn.copy_records_to_table(self.table, records=rows, columns=self.columns))
+        return row_count(await conn.copy_records_to_table(self.table, records=rows, columns=self.columns))
 
     async def restate(
         self, conn: Connection, rows: Iterable[tuple[Any, ...]], scope: Sequence[Scope], stamp: Stamp
@@ -129,7 +130,7 @@ class Facts:
         changed = await conn.fetch(restating.CHANGE.format_map(self._names), *values)
         added = await conn.execute(restating.ADD.format_map(self._names), *values)
         loose = {end for row in (*removed, *changed) for end in row if end is not None}
-        return Outcome(_count(added), len(changed), len(removed), frozenset(loose))
+        return Outcome(row_count(added), len(changed), len(removed), frozenset(loose))
 
     def _values(self, scope: Sequence[Scope], stamp: Stamp) -> tuple[Any, ...]:
         """The parameters that all statements of `store.restating` share."""
@@ -180,11 +181,6 @@ class Facts:
 async def log(conn: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Append to the log of changes; `rows` in the order of `LOG_COLUMNS`, details as JSON text."""
     await conn.copy_records_to_table("changes", records=rows, columns=LOG_COLUMNS)
-
-
-def _count(done: str) -> int:
-    """The number of rows in a command's answer, such as `INSERT 0 12`."""
-    return int(done.rsplit(" ", 1)[1])
 
 
 STATEMENTS = Facts(

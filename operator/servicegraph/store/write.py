@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicegraph.errors import Deposed, SchemaMissing, StoreConflict
+from servicegraph.store.engine import row_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -143,7 +144,7 @@ async def forget_services(conn: Connection, candidates: Collection[int]) -> int:
         """,
         sorted(candidates),
     )
-    return int(done.rsplit(" ", 1)[1])
+    return row_count(done)
 
 
 async def publish(conn: Connection, version: int, at: datetime) -> None:
