@@ -66,6 +66,11 @@ def is_status_write(request: web.BaseRequest) -> bool:
     return request.method == hdrs.METH_PATCH and request.path.endswith("/status")
 
 
+def is_write(request: web.BaseRequest) -> bool:
+    """Whether it changes anything."""
+    return request.method in {hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE}
+
+
 def is_of_kopf(request: web.BaseRequest) -> bool:
     """Whether the watch asks, its own lists included, and no other part of the operator."""
     return request.headers.get(hdrs.USER_AGENT, "").startswith("kopf/")
@@ -109,6 +114,7 @@ class ApiServerProxy:
         self._site: web.TCPSite | None = None
         self._session: aiohttp.ClientSession | None = None
         self._gate = Gate()
+        self._gated: Fits = is_status_write
         self._passing = asyncio.Event()
         self._passing.set()
         self._refusals: list[_Refusal] = []
@@ -146,7 +152,7 @@ class ApiServerProxy:
 
     @property
     def patches(self) -> int:
-        """Status writes that were asked for since the last `stop_at` or `heal`."""
+        """Status writes (or what else the gate counts) that were asked for since the last `stop_at` or `heal`."""
         return self._gate.passed
 
     @property
@@ -200,6 +206,10 @@ class ApiServerProxy:
     def small_pages(self, size: int) -> None:
         """Let no list show more than `size` objects at a time."""
         self._page = size
+
+    def gate_every_write(self) -> None:
+        """Let `patches` and `stop_at` count every write from now on, and not those of a status alone."""
+        self._gated = is_write
 
     def stop_at(self, number: int, moment: Moment) -> None:
         """Stop the client that sends the status write with this number from now on, counting from 1."""
@@ -275,7 +285,7 @@ class ApiServerProxy:
             if refusal.when(request):
                 self.refused += 1
                 return _status(refusal.status, refusal.headers)
-        number = self._gate.come() if is_status_write(request) else 0
+        number = self._gate.come() if self._gated(request) else 0
         try:
             await self._gate.before(number)
             return await self._forward(request, body, number)
