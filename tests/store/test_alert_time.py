@@ -136,6 +136,21 @@ async def test_the_log_of_changes_is_shortened_a_piece_at_a_time_without_a_versi
     assert await rows.changes(since=1) == await rows.changes()
 
 
+async def test_protocols_that_no_edge_has_any_more_are_forgotten_once_they_are_many(
+    writer: GraphWriter, engine: AsyncEngine, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "FEW_PROTOCOLS", 3)
+    left = []
+    for generation, spoken in enumerate(["gRPC", "HTTP", "AMQP"], 1):
+        said = calls(service("a"), "b", protocol=spoken)
+        await writer.commit(Batch([declares("a", said, generation=generation)]))
+        assert (await look(writer)).changed is False
+        left.append([row["name"] for row in await rows.of("SELECT name FROM protocols ORDER BY id")])
+    assert left == [["", "gRPC"], ["", "gRPC", "HTTP"], ["", "AMQP"]]
+    graph = await load(engine)
+    assert [graph.protocols[at] for at in graph.edges.protocol] == ["AMQP"]
+
+
 async def test_what_is_due_next_is_the_earliest_end_of_all(
     rings: Rings, writer: GraphWriter, engine: AsyncEngine, clock: SteppedClock
 ) -> None:

@@ -164,6 +164,7 @@ async def _end(conn: Connection, batch: Batch, stamp: Stamp, written: Written) -
     ended = await expiry.end_acceptances(conn, stamp)
     written["observations", "update"] += ended
     written["changes", "delete"] += await expiry.forget_changes(conn, stamp.at - batch.retention.changes)
+    written["protocols", "delete"] += await expiry.forget_protocols(conn)
     return ended > 0
 
 

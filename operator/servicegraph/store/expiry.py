@@ -1,4 +1,4 @@
-"""What time brings about, as stored facts: acceptances that end, a log that is long enough, and when there is something to do.
+"""What time brings about, as stored facts: acceptances that end, what is kept for no use, and when there is something to do.
 
 Time changes no answer by itself: `reconcile.schedule` asks when something is due and has a commit store it, as an ordinary
 version. What becomes of alerts is `ingest.alerts`' part.
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FORGOTTEN_AT_ONCE = 10_000
 """Changes that one transaction forgets at most, so that it never keeps others waiting; the next one goes on."""
 
+FEW_PROTOCOLS = 1000
+"""Words for protocols that may stay although no edge has them: people use a dozen, more come by mistake."""
+
 _EXPIRE = """
 WITH over AS (
     UPDATE observations SET accepted = false
@@ -43,6 +46,12 @@ DELETE FROM changes c USING (SELECT version, id, at FROM changes ORDER BY versio
 WHERE (c.version, c.id) = (oldest.version, oldest.id) AND oldest.at <= $1
 """
 
+# Looks for what is unused, which means at every observation, only where there are many.
+_FORGET_PROTOCOLS = """
+DELETE FROM protocols p
+WHERE (SELECT count(*) FROM protocols) > $1 AND p.id <> 0 AND NOT EXISTS (SELECT FROM observations WHERE protocol = p.id)
+"""
+
 _NEXT = """
 SELECT LEAST(
     (SELECT min(ack_until) FROM alerts WHERE ack_ended IS NULL),
@@ -60,6 +69,14 @@ async def end_acceptances(conn: Connection, stamp: Stamp) -> int:
 async def forget_changes(conn: Connection, until: datetime) -> int:
     """Delete the oldest of the changes logged until then, `FORGOTTEN_AT_ONCE` at most; returns how many."""
     return row_count(await conn.execute(_FORGET, until, FORGOTTEN_AT_ONCE))
+
+
+async def forget_protocols(conn: Connection) -> int:
+    """Delete the protocols that no observation has, once there are more than `FEW_PROTOCOLS`; returns how many.
+
+    No answer changes: a graph is read at one moment, and its edges refer to protocols by position.
+    """
+    return row_count(await conn.execute(_FORGET_PROTOCOLS, FEW_PROTOCOLS))
 
 
 async def next_due(engine: AsyncEngine, retention: timedelta) -> datetime | None:
