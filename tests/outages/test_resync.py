@@ -121,6 +121,21 @@ def test_a_list_that_comes_late_does_not_undo_what_the_watch_has_said_meanwhile(
 
 
 @pytest.mark.soak
+def test_a_watch_that_has_fallen_silent_is_replaced_after_its_minute(
+    scene: Scene, team: Team, start: Callable[..., Operator]
+) -> None:
+    operator = start(RESYNC_MINUTES=_SECONDS)
+    team.settle(operator)
+    with Reader(operator):
+        scene.apiserver.silence()
+        team.apply("unheard", "x")
+        team.settle(operator)  # by the comparison
+        eventually(
+            lambda: operator.metric("servicegraph_watch_restarts_total", why="asked") > 0, "a new watch", 120
+        )
+
+
+@pytest.mark.soak
 def test_a_watch_that_stays_deaf_through_three_restarts_turns_healthz_red_and_reads_go_on(
     scene: Scene, team: Team
 ) -> None:
