@@ -209,6 +209,24 @@ def test_the_operator_may_do_what_it_needs_and_nothing_more(
     assert answer == ("yes" if may else "no")
 
 
+def test_those_who_may_acknowledge_circles_may_do_that_and_leave_the_status_to_the_operator(
+    kubectl: Kubectl, instance: str
+) -> None:
+    def may(verb: str, *what: str) -> bool:
+        return kubectl.run("auth", "can-i", verb, *what, f"--as={instance}", "-A").stdout.strip() == "yes"
+
+    role = "--clusterrole=servicegraph-acknowledge"
+    kubectl("create", "clusterrolebinding", instance, role, f"--user={instance}")
+    try:
+        # Whom a new binding lets do what, the API server learns a moment later.
+        eventually(lambda: may("patch", "cyclealerts"), "they may acknowledge")
+        assert all(may(verb, "cyclealerts") for verb in ("get", "list", "watch", "create", "delete"))
+        assert not may("patch", "cyclealerts", "--subresource=status")
+        assert not may("patch", "servicedependencies")
+    finally:
+        kubectl("delete", "clusterrolebinding", instance)
+
+
 def record(version: int = 7, message: str = "they depend on each other") -> TransitionRecord:
     told = Transition("cycle-1", version, TransitionKind.OPENED, AlertReason.NEW_CIRCLE, message)
     return TransitionRecord(told, NOON, announced=False)
