@@ -21,10 +21,11 @@ from servicegraph.model.alert import (
 )
 from servicegraph.model.ids import ServiceKey
 from servicegraph.model.observation import RemovedObject
+from servicegraph.model.vocabulary import Mode, Requirement
 from servicegraph.store import alerts
 from servicegraph.store.engine import transaction
 from servicegraph.store.snapshot import load
-from support.declared import DAWN, declares, service
+from support.declared import DAWN, calls, declares, service
 from support.rings import Rings, alert_with, letters, told
 from support.stored import observe
 
@@ -307,3 +308,16 @@ async def test_an_alert_is_read_as_it_was_written(engine: AsyncEngine) -> None:
         await alerts.write(conn, [over, replace(full, cut=())])
         await alerts.write(conn, [full])
         assert await alerts.kept(conn) == [full, over]
+
+
+async def test_of_two_objects_about_one_call_the_older_says_how_bad_the_circle_is(
+    engine: AsyncEngine, writer: GraphWriter
+) -> None:
+    soft, hard = (calls(service("a"), "b", requirement=one) for one in (Requirement.SOFT, Requirement.HARD))
+    old = replace(declares("a", hard, age=9), name="old", uid="old")
+    await writer.commit(Batch([declares("b", "a"), declares("a", soft, age=5)]))
+    assert alert_with(await load(engine), "ab").severity is Severity.WARNING
+    await writer.commit(Batch([old]))
+    assert alert_with(await load(engine), "ab").severity is Severity.CRITICAL
+    await writer.commit(Batch([replace(old, generation=2, observations=(replace(soft, mode=Mode.ASYNC),))]))
+    assert alert_with(await load(engine), "ab").severity is Severity.INFO

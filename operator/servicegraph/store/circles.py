@@ -29,11 +29,7 @@ _SERVICES = """
 SELECT id, cluster, namespace, name, kind FROM services WHERE id = ANY($1::int[])
 ORDER BY cluster, namespace, name, kind
 """
-_OBJECTS = """
-SELECT id FROM objects
-WHERE id IN (SELECT object FROM observations WHERE source = ANY($1::int[]) AND target = ANY($1::int[]))
-ORDER BY created_at, namespace, name, uid
-"""
+_BY_AGE = "SELECT id FROM objects WHERE id = ANY($1::int[]) ORDER BY created_at, namespace, name, uid"
 
 
 async def read_circles(conn: Connection) -> Snapshot:
@@ -54,17 +50,19 @@ async def _among(conn: Connection, ids: Sequence[int]) -> Snapshot:
     services = await conn.fetch(_SERVICES, ids)
     providers = await conn.fetch("SELECT id, name, evidence_group FROM providers ORDER BY name")
     protocols = await conn.fetch("SELECT id, name FROM protocols ORDER BY id")
-    objects = await conn.fetch(_OBJECTS, ids)
+    copy = await columns.copied(conn, columns.AMONG, ids)
+    alone, several = columns.objects_of(copy)
+    by_age = await conn.fetch(_BY_AGE, several.tolist()) if len(several) else []
     return build(
         await mark_of(conn),
         [Node(ServiceKey(*key)) for _, *key in map(tuple, services)],
         [Provider(row["name"], row["evidence_group"]) for row in providers],
         [row["name"] for row in protocols],
         columns.decoded(
-            await columns.copied(conn, columns.AMONG, ids),
+            copy,
             services=columns.keys_of(services),
             providers=columns.keys_of(providers),
             protocols=columns.keys_of(protocols),
-            objects=np.append(np.int32(columns.NO_OBJECT), columns.keys_of(objects)),
+            objects=np.concatenate(([columns.NO_OBJECT], alone, columns.keys_of(by_age)), dtype=np.int32),
         ),
     )

@@ -127,6 +127,22 @@ def pairs(copy: bytes) -> tuple[Ids, Ids]:
     return rows["source"].astype(np.int32), rows["target"].astype(np.int32)
 
 
+def objects_of(copy: bytes) -> tuple[Ids, Ids]:
+    """The objects that say what `copied` returned: those that speak alone, and those whose edge has several observations.
+
+    Only among the second does it matter which is older.
+    """
+    rows = _rows(copy, _ROW, len(_COLUMNS))
+    edge = rows["source"].astype(np.int64) << 32 | rows["target"]
+    order = np.argsort(edge)
+    again = np.flatnonzero(np.diff(edge[order]) == 0)
+    several = np.unique(rows["object"][order[np.concatenate((again, again + 1))]])
+    return (
+        np.setdiff1d(rows["object"], np.append(several, NO_OBJECT)).astype(np.int32),
+        several[several != NO_OBJECT].astype(np.int32),
+    )
+
+
 def _rows(copy: bytes, row: np.dtype[Any], fields: int) -> npt.NDArray[Any]:
     body = len(copy) - _HEADER - len(_TRAILER)
     if not copy.startswith(_SIGNATURE) or not copy.endswith(_TRAILER) or body % row.itemsize:
