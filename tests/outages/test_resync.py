@@ -90,6 +90,20 @@ def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(scene: Scene
         operator.stop()
 
 
+def test_a_watch_that_never_works_is_noticed_from_the_first_comparison_on(scene: Scene, team: Team) -> None:
+    operator = scene.operator()
+    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
+    scene.apiserver.answer(503, is_of_kopf)
+    operator.start()
+    try:
+        eventually(lambda: "watch" in operator.get("/readyz").json()["degraded"], "the watch is found deaf")
+        scene.heal()
+        team.settle(operator)
+        eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
+    finally:
+        operator.stop()
+
+
 @pytest.mark.parametrize("last_word", ["update", "deletion"])
 def test_a_list_that_comes_late_does_not_undo_what_the_watch_has_said_meanwhile(
     scene: Scene, team: Team, start: Callable[..., Operator], last_word: str

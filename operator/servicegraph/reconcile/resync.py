@@ -104,8 +104,8 @@ class Resync:
                 self._put(body)
         self._sweep(decided.orphans, decided.refused)
         metrics.resync_missed.inc(len(decided.missed))
-        if self.done_once.is_set():
-            self._deafness.suspect(decided.unheard)
+        # The first time too, when the watch has heard of nothing: it starts now, and may never work.
+        self._deafness.suspect(decided.unheard)
 
     async def fetch(self, uid: str) -> None:
         """Read one object anew and have it reconciled, whatever is known of it; one that is gone is heard of otherwise.
