@@ -19,6 +19,7 @@ from aiohttp import web
 from servicegraph import log, settings
 from servicegraph.cli.controller import control
 from servicegraph.clock import SystemClock
+from servicegraph.errors import ServicegraphError, SettingsError
 from servicegraph.reconcile.health import HealthBoard
 from servicegraph.store import alerts
 from servicegraph.store.current import CurrentSnapshot
@@ -60,7 +61,20 @@ def run(role: str) -> None:
     """
     chosen = settings.load()
     log.configure(chosen.log_level, chosen.log_format)
-    asyncio.run(_until_signalled(chosen, role))
+    try:
+        asyncio.run(_until_signalled(chosen, role))
+    except BaseExceptionGroup as group:
+        cause = _alone(group)
+        if isinstance(cause, ServicegraphError):
+            raise cause from group
+        raise
+
+
+def _alone(error: BaseException) -> BaseException:
+    """What ended a group of tasks, if it is one thing, however deep; else the group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def _until_signalled(chosen: Settings, role: str) -> None:
@@ -104,10 +118,24 @@ async def _http(chosen: Settings, server: web.Application) -> AsyncIterator[None
     """The HTTP server, from before the first snapshot (probes must answer) until after the last report."""
     runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, chosen.api_host, chosen.api_port)
-    await site.start()
-    _log.info("http.listening", url=site.name)
     try:
+        await _listen(runner, chosen.api_host, chosen.api_port)
         yield
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    """Take requests there.
+
+    Raises:
+        SettingsError: the port is taken, or the address is none of this machine.
+    """
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise SettingsError(
+            f"API_HOST={host!r}, API_PORT={port}: cannot listen there ({error.strerror or error}); choose another"
+        ) from error
+    _log.info("http.listening", url=site.name)
