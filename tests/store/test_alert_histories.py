@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +26,7 @@ from servicegraph.model.vocabulary import Mode, Requirement
 from servicegraph.store.engine import open_engine, transaction
 from servicegraph.store.snapshot import load
 from support import circles as plain
+from support import soaking
 from support.circles import Replay, Said, Tie
 from support.declared import calls, declares, service
 from support.rows import Rows
@@ -316,11 +318,20 @@ def _replayed(one: dict[str, Any]) -> dict[str, object]:
 
 
 def test_alerts_and_transitions_equal_a_replay_of_all_that_was_heard(database: str) -> None:
+    _live(database, 25)
+
+
+@pytest.mark.soak
+def test_many_more_alerts_and_transitions_equal_a_replay_of_all_that_was_heard(database: str) -> None:
+    _live(database, round(150 * soaking.minutes()))
+
+
+def _live(database: str, histories: int) -> None:
     store = Store(database)
     try:
         run_state_machine_as_test(
             lambda: AlertHistories(store),  # type: ignore[arg-type] # any maker of machines will do
-            settings=settings(max_examples=30, stateful_step_count=20),
+            settings=settings(max_examples=histories, stateful_step_count=20),
         )
     finally:
         store.close()
