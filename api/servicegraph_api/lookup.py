@@ -9,6 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from servicegraph.checks.near import known_services
 from servicegraph.errors import UnknownService
 from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
 from servicegraph_api import parameters as p
@@ -45,7 +46,7 @@ def _unknown(ask: Ask, wanted: ServiceKey, unknown: UnknownService) -> Problem:
             HTTPStatus.NOT_FOUND, unknown.message, members={"candidates": list(unknown.candidates)}
         )
     detail = f"no service {cut(str(wanted))} is known"
-    near_misses = ask.memory.known(ask.snapshot).near(wanted)
+    near_misses = known_services(ask.snapshot).near(wanted)
     if near_misses:
         detail += f"; did you mean {' or '.join(near_misses)}?"
     return Problem(HTTPStatus.NOT_FOUND, detail, members={"near_misses": list(near_misses)})

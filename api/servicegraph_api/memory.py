@@ -10,14 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from servicegraph.checks.near import KnownServices
 from servicegraph_api.fragments import Fragments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from servicegraph.graph.columns import Mark
-    from servicegraph.graph.snapshot import Snapshot
 
 _ROOM = 32 * 1024 * 1024
 """Bytes of answers that are kept: some 800 of the size of 200 edges."""
@@ -44,7 +42,6 @@ class Memory:
         self._mark: Mark | None = None
         self._answers: OrderedDict[tuple[str, ...], Answer] = OrderedDict()
         self._used = 0
-        self._known: KnownServices | None = None
         self.fragments = Fragments()
 
     def turn_to(self, mark: Mark) -> None:
@@ -53,14 +50,7 @@ class Memory:
             self._mark = mark
             self._answers.clear()
             self._used = 0
-            self._known = None
             self.fragments = Fragments()
-
-    def known(self, snapshot: Snapshot) -> KnownServices:
-        """The services of the current graph, to search for near misses; most versions are never searched."""
-        if self._known is None:
-            self._known = KnownServices(snapshot)
-        return self._known
 
     def recall(self, key: tuple[str, ...]) -> Answer | None:
         """The answer kept under `key`."""

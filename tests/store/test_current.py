@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from servicegraph.checks.near import known_services
 from servicegraph.clock import SteppedClock, SystemClock
 from servicegraph.errors import Retry, ServicegraphError
 from servicegraph.ingest.batch import Batch
@@ -19,7 +20,8 @@ from servicegraph.store import current as following
 from servicegraph.store import migrate
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import open_engine
-from support.declared import declares
+from servicegraph.store.snapshot import load
+from support.declared import declares, service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -220,3 +222,13 @@ async def _committed(writer: GraphWriter, batch: Batch) -> None:
                 raise
         else:
             return
+
+
+async def test_the_index_of_known_names_is_made_where_the_graph_is_loaded(
+    engine: AsyncEngine, writer: GraphWriter
+) -> None:
+    await writer.commit(Batch([declares("checkout", "payment")]))
+    graph = await load(engine)
+    made = known_services.cache_info().misses
+    assert known_services(graph).near(service("chekout")) == ("shop/checkout",)
+    assert known_services.cache_info().misses == made

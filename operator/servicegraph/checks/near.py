@@ -6,7 +6,7 @@ or be of another kind. `checks.targets` and the HTTP server's 404 answers ask th
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,11 @@ from servicegraph.checks.spelling import Spelling
 from servicegraph.model.vocabulary import Evidence, Flag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
+    from servicegraph.graph.columns import Node
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.ids import ServiceKey
 
@@ -28,13 +31,14 @@ class KnownServices:
     """The services of one snapshot that something other than a mere declared dependency names, ready to be searched.
 
     A service is known when an object or an api record is about it, or when a provider other than `declared` reports a call from
-    or to it outside quarantine. Make one for each snapshot and keep it as long: the first search makes an index.
+    or to it outside quarantine. Making it takes a while in large graphs: take the one that `known_services` keeps.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._nodes = snapshot.nodes
         self._position = snapshot.position
         self._known = _known(snapshot)
+        self._names = _Names(self._nodes, np.flatnonzero(self._known))
 
     def __contains__(self, key: ServiceKey) -> bool:
         at = self._position(key)
@@ -43,8 +47,8 @@ class KnownServices:
     def near(self, wanted: ServiceKey) -> tuple[str, ...]:
         """The ids of at most three known services that may have been meant, the likeliest first; `wanted` itself never is."""
         ranked: list[tuple[int, int, ServiceKey]] = []
-        for name, strangeness in self._spelling.alike(wanted.name.casefold()).items():
-            for at in self._by_name[name]:
+        for name, strangeness in self._names.spelling.alike(wanted.name.casefold()).items():
+            for at in self._names.positions(name):
                 key = self._nodes[at].key
                 if key == wanted or key.cluster != wanted.cluster:
                     continue
@@ -52,17 +56,30 @@ class KnownServices:
                 ranked.append((strangeness + elsewhere, strangeness, key))
         return tuple(str(key) for _, _, key in sorted(ranked)[:AT_MOST])
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[int]]:
-        """The positions of the known nodes by name, in lower case."""
-        by_name: dict[str, list[int]] = {}
-        for at in np.flatnonzero(self._known).tolist():
-            by_name.setdefault(self._nodes[at].key.name.casefold(), []).append(at)
-        return by_name
 
-    @cached_property
-    def _spelling(self) -> Spelling:
-        return Spelling(self._by_name)
+@lru_cache(maxsize=1)
+def known_services(snapshot: Snapshot) -> KnownServices:
+    """What is known in this snapshot, made once for all who ask; `store.snapshot` asks first, in the thread that loads it."""
+    return KnownServices(snapshot)
+
+
+class _Names:
+    """Which nodes bear which name, in lower case: as numbers, for a list for each of 100 000 names takes a second."""
+
+    def __init__(self, nodes: Sequence[Node], positions: npt.NDArray[np.intp]) -> None:
+        names = [nodes[at].key.name.casefold() for at in positions.tolist()]
+        self._number = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        numbers = np.fromiter(map(self._number.__getitem__, names), np.intp, len(names))
+        self._positions = positions[np.argsort(numbers, kind="stable")]
+        self._end = np.cumsum(np.bincount(numbers, minlength=len(self._number)))
+        self.spelling = Spelling(self._number)
+
+    def positions(self, name: str) -> list[int]:
+        """The nodes of that name, ascending."""
+        number = self._number[name]
+        begin = self._end[number - 1] if number else 0
+        found: list[int] = self._positions[begin : self._end[number]].tolist()
+        return found
 
 
 def _known(snapshot: Snapshot) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
 
 _COMPARED = 64
 """Words compared letter by letter at most; the most alike by their letters come first."""
@@ -28,13 +30,13 @@ class Spelling:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = list(dict.fromkeys(words))
-        self._letters = np.fromiter((_letters(word) for word in self._words), np.uint64, len(self._words))
-        self._lengths = np.fromiter((len(word) for word in self._words), np.int32, len(self._words))
+        self._lengths = np.fromiter(map(len, self._words), np.int64, len(self._words))
+        self._letters = _letters(self._words, self._lengths)
 
     def alike(self, wanted: str) -> dict[str, int]:
         """The words that resemble `wanted`, each with how strange that would be; 0 is the word itself."""
         most = _tolerated(wanted)
-        letters = np.uint64(_letters(wanted))
+        letters = _letters([wanted], np.array([len(wanted)]))[0]
         longer = self._lengths - len(wanted)
         # An edit changes the length by one at most, and the set of letters by two.
         unlike = np.bitwise_count(self._letters ^ letters)
@@ -81,12 +83,17 @@ def edit_distance(one: str, other: str, most: int) -> int | None:
     return above[-1] if above[-1] <= most else None
 
 
-def _letters(word: str) -> int:
-    """The set of letters of a word as 64 bits; different letters may share a bit, which only widens the search."""
-    bits = 0
-    for letter in word:
-        bits |= 1 << (ord(letter) & 63)
-    return bits
+def _letters(words: Sequence[str], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """By word, the set of its letters as 64 bits; different letters may share a bit, which only widens the search.
+
+    A zero ends each word, so that none is empty; its bit is in all sets.
+    """
+    text = "".join(f"{word}\0" for word in words)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    bits = np.uint64(1) << (codes & np.uint32(63)).astype(np.uint64)
+    ends = np.cumsum(lengths + 1)
+    letters: npt.NDArray[np.uint64] = np.bitwise_or.reduceat(bits, ends - lengths - 1)
+    return letters
 
 
 def _tolerated(word: str) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from servicegraph.checks.near import known_services
 from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
 from servicegraph.graph.conflicts import conflicts
@@ -130,8 +131,9 @@ async def _asked(conn: Connection) -> _Answers:
 
 
 def _graph(answers: _Answers) -> Snapshot:
+    """The graph, and the index of its names: neither a request nor a status shall have to wait for that."""
     inputs = _inputs(answers)
-    return build(
+    snapshot = build(
         inputs.mark,
         inputs.nodes,
         inputs.providers,
@@ -140,6 +142,8 @@ def _graph(answers: _Answers) -> Snapshot:
         inputs.conflicts,
         inputs.alerts,
     )
+    known_services(snapshot)
+    return snapshot
 
 
 def _inputs(answers: _Answers) -> Inputs:

@@ -7,12 +7,11 @@ and `differs` finds that nothing has to be written. `reconcile.report` calls bot
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.checks.circling import circle_of, circling
 from servicegraph.checks.conflicting import conflicting
-from servicegraph.checks.near import KnownServices
+from servicegraph.checks.near import known_services
 from servicegraph.checks.targets import resolved
 from servicegraph.writeback.conditions import (
     CONFLICTING,
@@ -131,7 +130,7 @@ def _verdict(
     Without a graph that holds this generation, a verdict about this very generation stays: it was true when last looked at.
     """
     if snapshot is not None and _holds(snapshot, standing):
-        finding = resolved(live.targets, _known(snapshot))
+        finding = resolved(live.targets, known_services(snapshot))
         return condition(
             RESOLVED, finding.status, finding.reason, finding.message, standing.generation
         ), finding.count
@@ -139,12 +138,6 @@ def _verdict(
     if last and last.get("observedGeneration") == standing.generation:
         return last, (before.get("summary") or {}).get("unresolved")
     return _not_evaluated(RESOLVED, standing.generation), None
-
-
-@lru_cache(maxsize=1)
-def _known(snapshot: Snapshot) -> KnownServices:
-    """What is known in this snapshot; made once, for a change of the graph asks about every object."""
-    return KnownServices(snapshot)
 
 
 def _circle(
