@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from servicegraph.graph.columns import Node
+from servicegraph.model.ids import parse_id
 from support import shop
 
 if TYPE_CHECKING:
@@ -78,6 +80,16 @@ async def test_services_come_in_one_order_without_what_is_stale_or_quarantined(s
 )
 async def test_services_are_filtered(served: Serving, asked: str, found: list[str]) -> None:
     assert ids(await served.document(f"{SERVICES}?{asked}")) == found
+
+
+@pytest.mark.parametrize("namespace", ["-", "infra", "shop", "shops", "sho"])
+async def test_a_namespace_is_that_of_every_cluster(served: Serving, namespace: str) -> None:
+    far = ["-/x.com:external@east", "infra/dns@east", "shop/a@west", "shops/a@west", "zoo/a@west"]
+    nodes = [*shop.NODES, *(Node(parse_id(one), stated=True) for one in far)]
+    served.reader.snapshot = shop.snapshot(shop.later(), facts=(), nodes=nodes)
+    whole = ids(await served.document(SERVICES))
+    found = ids(await served.document(f"{SERVICES}?namespace={namespace}"))
+    assert found == [one for one in whole if one.startswith(f"{namespace}/")]
 
 
 async def test_stale_and_quarantined_services_are_listed_on_request(served: Serving) -> None:
