@@ -95,7 +95,8 @@ class Loop:
     def edges(self) -> set[tuple[str, str]]:
         """The edges of the newest snapshot, as names."""
         graph = self.current.current()
-        assert graph is not None
+        if graph is None:
+            return set()
         return {
             (graph.nodes[source].key.name, graph.nodes[target].key.name)
             for source, target in zip(graph.edges.source, graph.edges.target, strict=True)

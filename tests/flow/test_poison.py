@@ -160,3 +160,16 @@ def _translate_with_a_bug(body: Mapping[str, Any]) -> DeclaredObject | StalledOb
     if body["metadata"]["name"] == "poison":
         raise ZeroDivisionError("a mistake of ours")
     return translate(body)
+async def test_a_body_that_defies_even_being_refused_does_not_end_the_loop_and_is_read_anew(
+    database: str, control_plane: Cluster, kubectl: Kubectl, namespace: str
+) -> None:
+    team = Team(kubectl, namespace)
+    team.apply(manifest("a", "hub"), manifest("odd", "hub"))
+    good, odd = team.get("a"), team.get("odd")
+    del odd["metadata"]["creationTimestamp"]
+    async with running(database, control_plane.operator_kubeconfig, namespace, first_retry=AT_ONCE) as loop:
+        loop.intake.deliver(odd, "ADDED")
+        loop.intake.deliver(good, "ADDED")
+        await until(lambda: loop.edges() == {("a", "hub"), ("odd", "hub")})
+
+

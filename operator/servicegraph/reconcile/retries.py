@@ -61,3 +61,6 @@ class Retries:
         except ServicegraphError as error:
             _log.info("retries.not_now", uid=uid, error=error.message)
             self.later(uid, again)
+        except Exception:  # noqa: BLE001 - a fault of our own may be mended by what comes in between, as a refusal
+            _log.exception("retries.fault", uid=uid)
+            self.later(uid, again)

@@ -98,8 +98,8 @@ class Reconciler:
     async def _reconcile(self, changes: Sequence[Change]) -> None:
         now = asyncio.get_running_loop().time
         began = now()
-        said = [_said(change) for change in changes]
-        await self._store([one for one in said if self._still_wanted(one)])
+        said = [self._said_at_all(change) for change in changes]
+        await self._store([one for one in said if one is not None and self._still_wanted(one)])
         metrics.reconcile_seconds.observe(now() - began)
         for change in changes:
             metrics.reconcile_wait_seconds.observe(now() - change.since)
@@ -108,6 +108,15 @@ class Reconciler:
         self._health.clear("reconcile")
 
     def _still_wanted(self, said: Said) -> bool:
+    def _said_at_all(self, change: Change) -> Said | None:
+        """What a change says; None where it defies even being refused, and is read anew later."""
+        try:
+            return _said(change)
+        except Exception:  # noqa: BLE001 - one object must not end the loop
+            _log.exception("reconcile.fault", uid=change.uid)
+            self._retries.later(change.uid)
+            return None
+
         """Drop bodies of objects whose end was heard of while they waited."""
         return isinstance(said, RemovedObject) or said.uid in self._objects.live
 

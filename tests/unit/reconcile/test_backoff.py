@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,8 +59,9 @@ async def test_a_retry_may_ask_for_the_next_one() -> None:
     assert attempts == 3
 
 
-async def test_a_retry_that_the_api_server_does_not_answer_is_no_retry_lost() -> None:
-    answers: list[Exception | None] = [KubernetesUnavailable(), KubernetesUnavailable(), None]
+@pytest.mark.parametrize("trouble", [KubernetesUnavailable(), ZeroDivisionError("a mistake of ours")])
+async def test_a_retry_that_fails_is_no_retry_lost(trouble: Exception) -> None:
+    answers: list[Exception | None] = [trouble, trouble, None]
     fetched = asyncio.Event()
 
     async def fetch(_: str) -> None:
@@ -68,7 +70,7 @@ async def test_a_retry_that_the_api_server_does_not_answer_is_no_retry_lost() ->
         fetched.set()
 
     Retries(fetch, first=0.001).later("bad")
-    await fetched.wait()
+    await asyncio.wait_for(fetched.wait(), 30)
     assert answers == []
 
 
