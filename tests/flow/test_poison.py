@@ -9,7 +9,7 @@ import pytest
 
 from flow.loop import running, until
 from servicegraph.model.translate import translate
-from servicegraph.writeback.desired import Stalled, Stored
+from servicegraph.writeback.desired import Stalled, Stored, Waiting
 from support.manifests import manifest
 from support.teams import Team
 
@@ -130,6 +130,23 @@ async def test_what_is_wrong_with_the_whole_database_stalls_no_object(
         await until(lambda: loop.health.degraded() == {})
 
 
+async def test_while_the_database_is_unwell_all_that_waits_says_so_and_not_only_the_batch_at_hand(
+    database: str, control_plane: Cluster, kubectl: Kubectl, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servicegraph.reconcile.inbox.BATCH_OBJECTS", 2)
+    monkeypatch.setattr("servicegraph.reconcile.run.PATIENCE_SECONDS", 0.0)
+    team = Team(kubectl, namespace)
+    team.apply(*(manifest(name, "hub") for name in "abcde"))
+    async with running(database, control_plane.operator_kubeconfig, namespace, first_retry=NEVER) as loop:
+        await loop.rows.run(REFUSE.format(event="INSERT ON objects", when="true", state="53100"))
+        await loop.look()
+        standing = loop.objects.standing
+        await until(lambda: [type(one) for one in standing.values()] == 5 * [Waiting])
+
+        await loop.rows.run(MEND)
+        await until(lambda: [type(one) for one in standing.values()] == 5 * [Stored])
+
+
 @pytest.mark.parametrize("step", ["translate", "commit"])
 async def test_a_fault_of_our_own_that_one_object_brings_out_stalls_that_one_alone(
     step: str,
@@ -156,10 +173,6 @@ async def test_a_fault_of_our_own_that_one_object_brings_out_stalls_that_one_alo
         assert loop.edges() == {("a", "hub"), ("b", "hub")}
 
 
-def _translate_with_a_bug(body: Mapping[str, Any]) -> DeclaredObject | StalledObject:
-    if body["metadata"]["name"] == "poison":
-        raise ZeroDivisionError("a mistake of ours")
-    return translate(body)
 async def test_a_body_that_defies_even_being_refused_does_not_end_the_loop_and_is_read_anew(
     database: str, control_plane: Cluster, kubectl: Kubectl, namespace: str
 ) -> None:

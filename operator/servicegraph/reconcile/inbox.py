@@ -63,6 +63,10 @@ class Inbox:
                 self._waiting.move_to_end(change.uid, last=False)
         self._recount()
 
+    def uids(self) -> list[str]:
+        """The objects that wait, in their order."""
+        return list(self._waiting)
+
     async def batch(self) -> list[Change]:
         """Wait for a change, then a moment for its neighbours, and take at most `BATCH_OBJECTS`."""
         await self._some.wait()

@@ -191,12 +191,16 @@ class Reconciler:
         self._inbox.put_back(changes)
         self._health.report("reconcile", f"changes wait to be stored: {error.message}")
         if now - self._away_since >= PATIENCE_SECONDS:
-            for change in changes:
-                if change.uid in self._objects.live and self._objects.unsettled(change.uid):
-                    self._objects.standing[change.uid] = Waiting(error.reason, error.message)
-                    self._report.touch(change.uid)
+            self._let_wait(Waiting(error.reason, error.message))
         await asyncio.sleep(self._backoff.next())
 
+
+    def _let_wait(self, waiting: Waiting) -> None:
+        """Have everything in the inbox that is not settled say why; the next batch is not all that waits."""
+        for uid in self._inbox.uids():
+            if uid in self._objects.live and self._objects.unsettled(uid):
+                self._objects.standing[uid] = waiting
+                self._report.touch(uid)
 
 Said = DeclaredObject | StalledObject | RemovedObject
 
