@@ -102,3 +102,16 @@ def test_it_ends_in_time_while_it_still_waits_for_its_first_graph(
     operator.start(ready=False)
     terminate(operator)
     assert has_ended_well(operator)
+
+
+def test_stopped_before_it_knows_which_alerts_there_are_it_stores_nothing(
+    scene: Scene, team: Team, operator: Operator
+) -> None:
+    team.apply("not-yet", "x")
+    before = scene.stored()
+    scene.apiserver.answer(503, lambda request: request.path.endswith("/cyclealerts"))
+    operator.start()
+    eventually(lambda: operator.metric("servicegraph_inbox_depth") > 0, "it has found the objects")
+    terminate(operator)
+    assert has_ended_well(operator)
+    assert scene.stored() == before

@@ -85,12 +85,13 @@ async def control(
             ]
             # Nothing is stored before it is known which alerts there are: they may be all that is left of a lost database.
             await _first(stop, alerting.objects.listed)
-            running.append(tasks.create_task(reconciler.run()))
-            await _first(stop, resync.done_once)
-            watching = tasks.create_task(watch.run(stop))
-            await stop.wait()
-            retries.stop()
-            await _drain(watching, inbox, reconciler, report, statuses, alerting)
+            if not stop.is_set():
+                running.append(tasks.create_task(reconciler.run()))
+                await _first(stop, resync.done_once)
+                watching = tasks.create_task(watch.run(stop))
+                await stop.wait()
+                retries.stop()
+                await _drain(watching, inbox, reconciler, report, statuses, alerting)
             for task in running:
                 task.cancel()
 
