@@ -122,7 +122,7 @@ async def running(
     async with KubeClient(settings) as kube, asyncio.TaskGroup() as tasks:
         statuses = StatusWriter(kube, per_second=1000)
         report = Report(objects, inbox, current, statuses, SystemClock())
-        resync = Resync(kube, engine, inbox, objects, health, settings, asyncio.Event())
+        resync = Resync(kube, engine, inbox, objects, report, health, settings, asyncio.Event())
         retries = Retries(resync.fetch, first=first_retry)
         writer = CountingWriter(engine)
         reconciler = Reconciler(inbox, objects, writer, report, retries, health, SystemClock())

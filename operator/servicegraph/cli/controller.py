@@ -54,7 +54,7 @@ async def control(
         pace = Pace(settings.status_writes_per_second)
         statuses = StatusWriter(kube, per_second=pace)
         report = Report(objects, inbox, current, statuses, clock)
-        resync = Resync(kube, engine, inbox, objects, health, settings, restart)
+        resync = Resync(kube, engine, inbox, objects, report, health, settings, restart)
         retries = Retries(resync.fetch)
         writer = GraphWriter(engine, clock)
         alerting = Alerting(kube, engine, writer, current, objects, health, settings, clock, pace)

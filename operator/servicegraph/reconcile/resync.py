@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from servicegraph.reconcile.health import HealthBoard
     from servicegraph.reconcile.inbox import Inbox
     from servicegraph.reconcile.objects import Objects
+    from servicegraph.reconcile.report import Report
     from servicegraph.settings import Settings
 
 _log = log.get(__name__)
@@ -40,6 +41,7 @@ class Resync:
         engine: AsyncEngine,
         inbox: Inbox,
         objects: Objects,
+        report: Report,
         health: HealthBoard,
         settings: Settings,
         restart_watch: asyncio.Event,
@@ -48,6 +50,7 @@ class Resync:
         self._engine = engine
         self._inbox = inbox
         self._objects = objects
+        self._report = report
         self._health = health
         self._settings = settings
         self._asked = asyncio.Event()
@@ -107,6 +110,8 @@ class Resync:
         # The first time too, when the watch has heard of nothing: it starts now, and may never work.
         self._deafness.suspect(decided.unheard)
 
+        # A status that the API server refused is tried again: what forbade it may be mended.
+        self._report.touch_all()
     async def fetch(self, uid: str) -> None:
         """Read one object anew and have it reconciled, whatever is known of it; one that is gone is heard of otherwise.
 
