@@ -62,9 +62,22 @@ async def control(
         reconciler = Reconciler(inbox, objects, writer, report, retries, health, clock, adoption)
         schedule = Schedule(engine, writer, health, settings, clock)
         intake = Intake(inbox, objects, report, resync)
+
+        def compare() -> None:
+            """Find what the watch may have missed."""
+            resync.request()
+            alerting.objects.request()
+
         watch = Watch(
-            kube.credentials, intake.deliver, alerting.objects.deliver, restart, settings.namespaces
+            kube.credentials,
+            intake.deliver,
+            alerting.objects.deliver,
+            restart,
+            health,
+            compare,
+            settings.namespaces,
         )
+        health.ask("status", statuses.problem)
         current.subscribe(report.touch_all)
         current.subscribe(schedule.look_again)
 

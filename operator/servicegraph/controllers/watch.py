@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from servicegraph.kube.client import Credentials
+    from servicegraph.reconcile.health import HealthBoard
 
     Deliver = Callable[[dict[str, Any], str | None], None]
 
@@ -40,7 +41,9 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0)
 class Watch:
     """Delivers every event of ServiceDependency objects to `deliver(body, type)`, of CycleAlert objects to `deliver_alert`.
 
-    Both are called in the loop that runs the watch.
+    Both are called in the loop that runs the watch, and so is `may_have_missed()`: when a new round begins, and when the API
+    server does not answer, for what is deleted meanwhile is never told. Then `kubernetes` is reported as unwell, until
+    something is delivered or a comparison has had its list.
 
     Setting the event `restart` ends the present round; the next one lists everything anew.
     """
@@ -51,11 +54,15 @@ class Watch:
         deliver: Deliver,
         deliver_alert: Deliver,
         restart: asyncio.Event,
+        health: HealthBoard,
+        may_have_missed: Callable[[], None],
         namespaces: tuple[str, ...] = (),
     ) -> None:
         self._credentials = credentials
         self._deliver = deliver
         self._deliver_alert = deliver_alert
+        self._health = health
+        self._may_have_missed = may_have_missed
         self._namespaces = namespaces
         self._restart = restart
         self._round = 0
@@ -79,6 +86,8 @@ class Watch:
     async def _one_round(self, stopping: asyncio.Task[Any]) -> bool:
         """Run Kopf once; True when it ended because it was told to."""
         self._round += 1
+        if self._round > 1:
+            self._may_have_missed()
         self._restart.clear()
         loop = asyncio.get_running_loop()
         flag = threading.Event()
@@ -116,10 +125,16 @@ class Watch:
 
             return heard
 
+        def unanswered() -> None:
+            loop.call_soon_threadsafe(self._lose, number, "the API server does not answer the watch")
+
         try:
-            asyncio.run(self._watch(over, flag))
+            asyncio.run(self._watch(over, unanswered, flag))
         except Exception as error:  # noqa: BLE001 - whatever ends Kopf, the next round must come
-            _log.warning("watch.failed", error=f"{type(error).__name__}: {error}"[:500])
+            trouble = f"{type(error).__name__}: {error}"[:500]
+            _log.warning("watch.failed", error=trouble)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._lose, number, f"the watch has ended: {trouble}")
         if not loop.is_closed():
             loop.call_soon_threadsafe(ended.set)
 
@@ -128,9 +143,18 @@ class Watch:
         if number == self._round:
             self._failures = 0
             self._logins = 0
+            self._health.clear("kubernetes")
             deliver(body, kind)
 
-    async def _watch(self, over: Callable[[Deliver], Deliver], flag: threading.Event) -> None:
+    def _lose(self, number: int, trouble: str) -> None:
+        """The round with this number is cut off from the API server."""
+        if number == self._round:
+            self._health.report("kubernetes", trouble)
+            self._may_have_missed()
+
+    async def _watch(
+        self, over: Callable[[Deliver], Deliver], unanswered: Callable[[], None], flag: threading.Event
+    ) -> None:
         registry = kopf.OperatorRegistry()
         servicedependency.register(registry, over(self._deliver))
         cyclealert.register(registry, over(self._deliver_alert))
@@ -138,7 +162,7 @@ class Watch:
         try:
             await kopf.operator(
                 registry=registry,
-                settings=_kopf_settings(),
+                settings=_kopf_settings(unanswered),
                 standalone=True,
                 clusterwide=not self._namespaces,
                 namespaces=self._namespaces,
@@ -177,18 +201,26 @@ def _jitter() -> float:
 
 
 class _EndlessBackoff:
-    """Seconds between attempts: grows to half a minute, never runs out, so that an outage does not end the watch."""
+    """Seconds between attempts: grows to half a minute, never runs out, so that an outage does not end the watch.
+
+    Kopf takes the first before its first attempt; `failed()` is called when it comes for the second.
+    """
+
+    def __init__(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
 
     def __iter__(self) -> Iterator[float]:
         delay = 0.5
         while True:
-            yield delay * _jitter()
             delay = min(delay * 2, 30.0)
 
 
-def _kopf_settings() -> kopf.OperatorSettings:
+        yield delay * _jitter()
+        self._failed()
+def _kopf_settings(unanswered: Callable[[], None]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+            yield delay * _jitter()
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.process.ultimate_exiting_timeout = None
@@ -198,5 +230,5 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
-    settings.networking.error_backoffs = _EndlessBackoff()
+    settings.networking.error_backoffs = _EndlessBackoff(unanswered)
     return settings

@@ -51,8 +51,12 @@ class AlertObjects:
             return
         if kind is None and name in self.live:
             # The watch lists anew, so it may have missed deletions, and a list does not tell of those.
-            self._asked.set()
+            self.request()
         self.take(body)
+
+    def request(self) -> None:
+        """List soon: the watch may have missed something."""
+        self._asked.set()
 
     def take(self, body: dict[str, Any]) -> None:
         """Keep a body unless something newer is known."""

@@ -59,7 +59,7 @@ class Resync:
         """Set after the first complete comparison: only a list that works shows that the CRD exists to be watched."""
 
     def request(self) -> None:
-        """Compare soon: the watch has listed anew."""
+        """Compare soon: the watch may have missed something."""
         self._asked.set()
 
     async def run(self) -> None:
@@ -92,6 +92,7 @@ class Resync:
         """
         stored = await stored_objects(self._engine)
         listed = await self._kube.list_dependencies()
+        self._health.clear("kubernetes")
         decided = plan(
             stored,
             listed,

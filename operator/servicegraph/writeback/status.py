@@ -62,12 +62,17 @@ class StatusWriter:
         """Uids whose write may begin. One may stand here twice or for nothing: what counts is `_waiting`."""
         self._idle = asyncio.Event()
         self._idle.set()
-        self._away = False
+        self._away = ""
+        """What the API server last answered instead of taking a write; empty once it has taken one."""
 
     @property
     def backlog(self) -> int:
         """Objects whose status is not yet what it should be."""
         return len(self._waiting) + len(self._writing)
+
+    def problem(self) -> str | None:
+        """Why statuses wait to be written; None while none has to."""
+        return f"statuses wait to be written: {self._away}" if self._away and self.backlog else None
 
     def submit(self, live: LiveObject, status: dict[str, Any]) -> None:
         """Have `status` written to `live`; replaces what still waits to be written to it."""
@@ -126,7 +131,7 @@ class StatusWriter:
             result, now = "refused", None
         metrics.status_writes.labels(result).inc()
         if result == "written":
-            self._note_away(away=False)
+            self._note_away("")
         newer = self._waiting.get(uid)
         if newer is None:
             return
@@ -162,7 +167,7 @@ class StatusWriter:
         if isinstance(error, KubernetesConflict):
             return "conflict"
         if isinstance(error, KubernetesUnavailable):
-            self._note_away(away=True, error=error.message)
+            self._note_away(error.message)
             return "unavailable"
         _log.warning(
             "status.refused", namespace=write.live.namespace, name=write.live.name, error=error.message
@@ -177,10 +182,10 @@ class StatusWriter:
         asked = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_PAUSE)
         return max(asked, pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
 
-    def _note_away(self, *, away: bool, error: str = "") -> None:
-        if away != self._away:
-            self._away = away
-            _log.warning("status.unavailable", error=error) if away else _log.info("status.recovered")
+    def _note_away(self, error: str) -> None:
+        if bool(error) != bool(self._away):
+            _log.warning("status.unavailable", error=error) if error else _log.info("status.recovered")
+        self._away = error
 
     def _recount(self) -> None:
         metrics.status_backlog.set(self.backlog)
