@@ -17,7 +17,7 @@ from support.apiserver import ApiServer
 from support.operators import Operator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from servicegraph.local.cluster import Cluster
@@ -113,3 +113,19 @@ def survivor(scene: Scene) -> Iterator[tuple[Operator, Team]]:
     yield operator, team
     scene.heal()
     operator.stop()
+
+
+@pytest.fixture
+def start(scene: Scene) -> Iterator[Callable[..., Operator]]:
+    """Start an operator with these settings; it ends with the test."""
+    started: list[Operator] = []
+
+    def begin(**settings: str) -> Operator:
+        operator = scene.operator(**settings)
+        started.append(operator)
+        return operator.start()
+
+    yield begin
+    for operator in started:
+        if operator.process is not None:
+            operator.stop()

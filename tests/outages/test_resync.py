@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.apiserver import is_later_page, is_list, is_of_kopf
+from faults.apiserver import is_later_page, is_list, is_of_kopf, is_status_write
 from faults.gates import Moment
 from outages.readers import Reader
+from outages.team import ANCHOR, GROUND
 from support.operators import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from outages.conftest import Scene
     from outages.team import Team
@@ -29,22 +28,6 @@ MANY = 110
 @pytest.fixture(scope="module")
 def team(scene: Scene) -> Team:
     return scene.team()
-
-
-@pytest.fixture
-def start(scene: Scene) -> Iterator[Callable[..., Operator]]:
-    """Start an operator with these settings; it ends with the test."""
-    started: list[Operator] = []
-
-    def begin(**settings: str) -> Operator:
-        operator = scene.operator(**settings)
-        started.append(operator)
-        return operator.start()
-
-    yield begin
-    for operator in started:
-        if operator.process is not None:
-            operator.stop()
 
 
 def test_what_the_watch_missed_is_found_again_and_again(
@@ -68,40 +51,20 @@ def test_what_the_watch_missed_is_found_again_and_again(
         assert operator.metric("servicegraph_resync_missed_total") > 0
 
 
-def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(scene: Scene, team: Team) -> None:
-    operator = scene.operator(RESYNC_MINUTES=_SECONDS)
-    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
-    operator.start()
-    try:
-        team.settle(operator)
-        eventually(lambda: scene.apiserver.watches > 0, "the watch is open")
-        with Reader(operator):
-            scene.apiserver.silence()
-            team.apply("unheard", "x")
-            eventually(
-                lambda: operator.metric("servicegraph_watch_restarts_total", why="asked") > 0, "a new watch"
-            )
-            assert "watch" in operator.get("/readyz").json()["degraded"]
-            scene.heal()
-            team.apply("heard", "x")
-            team.settle(operator)
-            eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
-    finally:
-        operator.stop()
-
-
-def test_a_watch_that_never_works_is_noticed_from_the_first_comparison_on(scene: Scene, team: Team) -> None:
-    operator = scene.operator()
-    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
-    scene.apiserver.answer(503, is_of_kopf)
-    operator.start()
-    try:
-        eventually(lambda: "watch" in operator.get("/readyz").json()["degraded"], "the watch is found deaf")
-        scene.heal()
-        team.settle(operator)
-        eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
-    finally:
-        operator.stop()
+def test_when_everything_is_deleted_while_the_watch_is_started_anew_a_comparison_finds_it(
+    scene: Scene, team: Team, start: Callable[..., Operator]
+) -> None:
+    operator = start()
+    team.settle(operator)
+    eventually(lambda: scene.apiserver.watches > 0, "the watch is open")
+    scene.apiserver.silence()
+    team.delete_all()
+    scene.apiserver.end_watches(500, "InternalError")
+    scene.apiserver.heal()
+    team.settle(operator)  # though the list of the new round shows nothing that could be told
+    eventually(lambda: not operator.get("/readyz").json()["degraded"], "nothing is wrong any more")
+    team.apply(ANCHOR, GROUND)
+    team.settle(operator)
 
 
 @pytest.mark.parametrize("last_word", ["update", "deletion"])
@@ -134,38 +97,18 @@ def test_a_list_that_comes_late_does_not_undo_what_the_watch_has_said_meanwhile(
     team.settle(operator)  # without the help of another comparison
 
 
-@pytest.mark.soak
-def test_a_watch_that_has_fallen_silent_is_replaced_after_its_minute(
+def test_a_status_that_was_forbidden_is_written_once_it_is_allowed(
     scene: Scene, team: Team, start: Callable[..., Operator]
 ) -> None:
     operator = start(RESYNC_MINUTES=_SECONDS)
     team.settle(operator)
-    with Reader(operator):
-        scene.apiserver.silence()
-        team.apply("unheard", "x")
-        team.settle(operator)  # by the comparison
-        eventually(
-            lambda: operator.metric("servicegraph_watch_restarts_total", why="asked") > 0, "a new watch", 120
-        )
-
-
-@pytest.mark.soak
-def test_a_watch_that_stays_deaf_through_three_restarts_turns_healthz_red_and_reads_go_on(
-    scene: Scene, team: Team
-) -> None:
-    operator = scene.operator(RESYNC_MINUTES=_SECONDS)
-    operator.program = (sys.executable, str(Path(__file__).with_name("impatient.py")))
-    operator.start()
-    try:
-        team.settle(operator)
-        scene.apiserver.answer(503, is_of_kopf)
-        scene.apiserver.cut()
-        team.apply("never-heard", "x")
-        eventually(lambda: operator.get("/healthz").status == 503, "only a restart of the process is left")
-        assert operator.get("/readyz").status == 200
-        team.settle(operator)  # by the comparisons alone
-    finally:
-        operator.stop()
+    scene.apiserver.answer(403, is_status_write)
+    team.apply("forbidden", "x")
+    eventually(
+        lambda: operator.metric("servicegraph_status_writes_total", result="refused") > 0, "it is refused"
+    )
+    scene.heal()
+    team.settle(operator)
 
 
 def test_a_list_that_breaks_off_removes_nothing(
