@@ -186,3 +186,7 @@ async def test_a_body_that_defies_even_being_refused_does_not_end_the_loop_and_i
         await until(lambda: loop.edges() == {("a", "hub"), ("odd", "hub")})
 
 
+def _translate_with_a_bug(body: Mapping[str, Any]) -> DeclaredObject | StalledObject:
+    if body["metadata"]["name"] == "poison":
+        raise ZeroDivisionError("a mistake of ours")
+    return translate(body)

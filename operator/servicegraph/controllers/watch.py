@@ -211,16 +211,16 @@ class _EndlessBackoff:
 
     def __iter__(self) -> Iterator[float]:
         delay = 0.5
-        while True:
-            delay = min(delay * 2, 30.0)
-
-
         yield delay * _jitter()
         self._failed()
+        while True:
+            delay = min(delay * 2, 30.0)
+            yield delay * _jitter()
+
+
 def _kopf_settings(unanswered: Callable[[], None]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
-            yield delay * _jitter()
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.process.ultimate_exiting_timeout = None

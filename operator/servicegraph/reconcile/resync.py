@@ -110,9 +110,9 @@ class Resync:
         metrics.resync_missed.inc(len(decided.missed))
         # The first time too, when the watch has heard of nothing: it starts now, and may never work.
         self._deafness.suspect(decided.unheard)
-
         # A status that the API server refused is tried again: what forbade it may be mended.
         self._report.touch_all()
+
     async def fetch(self, uid: str) -> None:
         """Read one object anew and have it reconciled, whatever is known of it; one that is gone is heard of otherwise.
 

@@ -107,7 +107,6 @@ class Reconciler:
         self._backoff.reset()
         self._health.clear("reconcile")
 
-    def _still_wanted(self, said: Said) -> bool:
     def _said_at_all(self, change: Change) -> Said | None:
         """What a change says; None where it defies even being refused, and is read anew later."""
         try:
@@ -117,6 +116,7 @@ class Reconciler:
             self._retries.later(change.uid)
             return None
 
+    def _still_wanted(self, said: Said) -> bool:
         """Drop bodies of objects whose end was heard of while they waited."""
         return isinstance(said, RemovedObject) or said.uid in self._objects.live
 
@@ -194,13 +194,13 @@ class Reconciler:
             self._let_wait(Waiting(error.reason, error.message))
         await asyncio.sleep(self._backoff.next())
 
-
     def _let_wait(self, waiting: Waiting) -> None:
         """Have everything in the inbox that is not settled say why; the next batch is not all that waits."""
         for uid in self._inbox.uids():
             if uid in self._objects.live and self._objects.unsettled(uid):
                 self._objects.standing[uid] = waiting
                 self._report.touch(uid)
+
 
 Said = DeclaredObject | StalledObject | RemovedObject
 
