@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from servicegraph import cli
-from servicegraph.cli.ack import ack
+from servicegraph.cli.ack import ack, moment
 from servicegraph.kube.client import FIELD_MANAGER, PEOPLE
 from servicegraph.local import ports
 from servicegraph.model.servicedependency import API_VERSION
+from support.processes import servicegraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from servicegraph.local.kubectl import Kubectl
 
     Acknowledge = Callable[..., Result]
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -175,3 +180,77 @@ def test_a_cluster_that_does_not_answer_is_one_line(
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: read cycle-000000000000: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("90d", timedelta(days=90)),
+        ("12h", timedelta(hours=12)),
+        ("30m", timedelta(minutes=30)),
+        ("60s", timedelta(seconds=60)),
+        ("1h30m", timedelta(minutes=90)),
+        ("1d2h3m4s", timedelta(days=1, hours=2, minutes=3, seconds=4)),
+    ],
+)
+def test_a_span_is_counted_from_now(text: str, span: timedelta) -> None:
+    assert moment(text, NOW) == NOW + span
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute"),
+    [
+        ("2026-11-25", 0, 0),
+        ("2026-11-25 13:30", 13, 30),
+        ("2026-11-25 13:30:00", 13, 30),
+        ("2026-11-25T13:30Z", 13, 30),
+        ("2026-11-25T13:30:00+01:00", 12, 30),
+    ],
+)
+def test_a_time_is_in_utc_unless_it_names_an_offset(text: str, hour: int, minute: int) -> None:
+    assert moment(text, NOW) == datetime(2026, 11, 25, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "90", "30m1h", "1.5h", "-1h", "2w", "2027-02-30", "20270131", "13:30", "2027-01-31 25:00"],
+)
+def test_what_is_no_time_is_told_what_to_write(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no time; write a span such as 90d, 12h or 1h30m, a day"):
+        moment(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["0s", "2026-11-24", "2026-11-24 12:00", "2026-11-24T12:30+01:00"])
+def test_an_end_that_has_passed_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="has passed already; write a span"):
+        moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "there is no such file; set KUBECONFIG to the path of a kubeconfig file, or unset it"),
+        ("", "it is not of the shape of a kubeconfig; mend the file, or set KUBECONFIG"),
+        ("kind: [", "while parsing a flow node"),
+        ("{clusters: [], contexts: [], users: []}", "Invalid kube-config file."),
+    ],
+)
+def test_a_kubeconfig_that_cannot_be_used_is_one_line_that_names_it(
+    tmp_path: Path, content: str | None, why: str
+) -> None:
+    place = tmp_path / "kubeconfig"
+    if content is not None:
+        place.write_text(content)
+    ended = servicegraph("ack", "cycle-000000000000", "--reason", "known", KUBECONFIG=str(place))
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"Error: KUBECONFIG='{place}': no way to a Kubernetes API server")
+    assert why in line
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_no_kubeconfig_at_all_is_one_line_that_says_what_to_set(tmp_path: Path) -> None:
+    ended = servicegraph("ack", "cycle-000000000000", "--reason", "known", KUBECONFIG="", HOME=str(tmp_path))
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: KUBECONFIG is not set: ")
+    assert line.endswith("set KUBECONFIG to the path of a kubeconfig file")
+    assert (ended.returncode, ended.stdout) == (1, "")

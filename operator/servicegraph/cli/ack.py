@@ -11,18 +11,27 @@ import click
 from servicegraph import settings
 from servicegraph.clock import SystemClock
 from servicegraph.kube.acknowledge import Outcome, acknowledge
-from servicegraph.model.fields import parse_time, print_time
+from servicegraph.model.fields import print_time
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([dh])")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TAKES = "write a day such as 2027-01-31, a time such as 2027-01-31T12:00:00Z, or a span such as 90d or 12h"
+_SPAN = re.compile(
+    r"(?=.)((?P<days>[0-9]{1,5})d)?((?P<hours>[0-9]{1,5})h)?((?P<minutes>[0-9]{1,5})m)?((?P<seconds>[0-9]{1,5})s)?"
+)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_TAKES = (
+    "write a span such as 90d, 12h or 1h30m, a day such as 2027-01-31,"
+    " or a time such as '2027-01-31 13:30', which is in UTC unless it names an offset as in 2027-01-31T13:30:00+01:00"
+)
 
 
 @click.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why the circle may stay for now; others will read it.")
 @click.option(
-    "--until", help="When it ends: a day (its beginning in UTC), a time, or a span such as 90d or 12h."
+    "--until",
+    help="When it ends: a span such as 90d, 12h or 1h30m, a day (its beginning in UTC), or a time such as"
+    " '2027-01-31 13:30' (UTC unless it names an offset).",
 )
 @click.option("--by", help="Who says so.")
 def ack(name: str, reason: str, until: str | None, by: str | None) -> None:
@@ -57,12 +66,26 @@ def moment(text: str, now: datetime) -> datetime:
     """
     span = _SPAN.fullmatch(text)
     try:
-        if span:
-            hours = int(span[1]) * (24 if span[2] == "d" else 1)
-            return now + timedelta(hours=hours)
-        end = datetime.fromisoformat(text).replace(tzinfo=UTC) if _DAY.fullmatch(text) else parse_time(text)
+        end = now + _length(span) if span else _named(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text!r} is no time; {_TAKES}", param_hint="--until") from None
     if end <= now:
-        raise click.BadParameter(f"{text} has passed; {_TAKES}", param_hint="--until")
+        raise click.BadParameter(f"{text!r} has passed already; {_TAKES}", param_hint="--until")
     return end
+
+
+def _named(text: str) -> datetime:
+    """The day or time that `text` names, in UTC; without an offset it is meant in UTC.
+
+    Raises:
+        ValueError, OverflowError: there is no such time.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    said = datetime.fromisoformat(text)
+    return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+
+
+def _length(span: re.Match[str]) -> timedelta:
+    """How long the matched `span` is."""
+    return timedelta(**{unit: int(count) for unit, count in span.groupdict("0").items()})

@@ -6,12 +6,15 @@ The same answer in two shapes: `configure` for our own client, `Credentials` for
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import kubernetes_asyncio.client
 import kubernetes_asyncio.config
+import yaml
 
 from servicegraph.errors import SettingsError
 
@@ -43,15 +46,17 @@ async def configure(kubeconfig: str) -> Any:
         SettingsError: there is none, or it cannot be used.
     """
     configuration = _client.Configuration()
+    if not kubeconfig and _from_pod(configuration):
+        return configuration
+    places = kubeconfig or _USUAL_PLACE
+    if not _exists(places):
+        raise SettingsError(_nowhere(kubeconfig))
     try:
-        if kubeconfig or not _from_pod(configuration):
-            await _config.load_kube_config(
-                kubeconfig or _USUAL_PLACE, client_configuration=configuration, persist_config=False
-            )
+        await _config.load_kube_config(places, client_configuration=configuration, persist_config=False)
     except Exception as error:  # the loader raises whatever the shape of the file leads to
         raise SettingsError(
-            f"KUBECONFIG={kubeconfig!r}: no way to a Kubernetes API server found there ({str(error)[:200]});"
-            " name a kubeconfig file, or run in a pod with a service account"
+            f"KUBECONFIG={places!r}: no way to a Kubernetes API server found there: {_why(error)};"
+            " mend the file, or set KUBECONFIG to the path of another"
         ) from error
     return configuration
 
@@ -82,3 +87,28 @@ def _from_pod(configuration: Any) -> bool:
     except _config.ConfigException:
         return False
     return True
+
+
+def _exists(places: str) -> bool:
+    """Whether any of the files is there; the loader itself would log that none is, in words of its own."""
+    return any(Path(place).expanduser().exists() for place in places.split(os.pathsep) if place)
+
+
+def _nowhere(kubeconfig: str) -> str:
+    """What to say when there is no file to read."""
+    if not kubeconfig:
+        return (
+            "KUBECONFIG is not set: no way to a Kubernetes API server, since this is no pod with a service account"
+            f" and there is no {_USUAL_PLACE}; set KUBECONFIG to the path of a kubeconfig file"
+        )
+    return (
+        f"KUBECONFIG={kubeconfig!r}: no way to a Kubernetes API server: there is no such file;"
+        f" set KUBECONFIG to the path of a kubeconfig file, or unset it to use {_USUAL_PLACE}"
+    )
+
+
+def _why(error: Exception) -> str:
+    """In one line why a file could not be used."""
+    if isinstance(error, (_config.ConfigException, yaml.YAMLError, OSError)):
+        return " ".join(str(error).split())[:200]
+    return "it is not of the shape of a kubeconfig"
