@@ -39,9 +39,9 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _refusal(error: Exception, request: web.Request, route: str) -> web.Response:
-    """The problem document for `error`; what nobody foresaw is logged."""
+    """The problem document for `error`; what nobody foresaw is logged. That Postgres is away is foreseen."""
     problem = problems.of(error, request)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem is not error:
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR and problem is not error:
         _log.error("http.request_failed", route=route, method=request.method, exc_info=error)
     return problems.response(problem)
 

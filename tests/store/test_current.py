@@ -19,7 +19,7 @@ from servicegraph.local.process import Process
 from servicegraph.store import current as following
 from servicegraph.store import migrate
 from servicegraph.store.current import CurrentSnapshot
-from servicegraph.store.engine import open_engine
+from servicegraph.store.engine import open_engine, transaction
 from servicegraph.store.snapshot import load
 from support.declared import declares, service
 
@@ -111,7 +111,7 @@ async def test_subscribers_hear_of_each_snapshot_in_order(
     assert heard[-1] == 6
 
 
-async def test_it_becomes_stale_when_it_cannot_be_confirmed_and_fresh_when_it_can(
+async def test_it_is_stale_as_soon_as_an_outage_is_known_and_fresh_when_it_is_over(
     engine: AsyncEngine, clock: SteppedClock, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "BACKOFF_SECONDS", (0.01, 0.01))
@@ -122,15 +122,30 @@ async def test_it_becomes_stale_when_it_cannot_be_confirmed_and_fresh_when_it_ca
         await rows.run("ALTER TABLE graph_meta RENAME TO away")
         await until(lambda: current.problem() is not None)
         clock.step(timedelta(seconds=2))
-        assert not current.freshness().stale
-        clock.step(timedelta(seconds=2))
         assert current.freshness().stale
-        assert current.freshness().age == pytest.approx(4)
+        assert current.freshness().age == pytest.approx(2)
         assert current.current() is not None
         await rows.run("ALTER TABLE away RENAME TO graph_meta")
         await until(lambda: current.problem() is None)
         assert not current.freshness().stale
         assert current.freshness().age == 0
+
+
+async def test_a_postgres_that_does_not_answer_makes_it_stale_and_is_named_before_it_gives_up_waiting(
+    engine: AsyncEngine, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
+    async with followed(engine, clock) as current:
+        await current.wait_for(0)
+        async with transaction(engine) as holder:
+            await holder.execute("LOCK TABLE graph_meta")
+            clock.step(timedelta(seconds=2))
+            assert not current.freshness().stale
+            assert current.problem() is None
+            clock.step(timedelta(seconds=2))
+            assert current.freshness().stale
+            assert current.problem() == "Postgres does not answer"
+        await until(lambda: current.problem() is None)
 
 
 async def test_a_lower_version_of_the_same_history_is_never_shown(

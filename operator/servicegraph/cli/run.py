@@ -21,6 +21,7 @@ from servicegraph.cli.controller import control
 from servicegraph.clock import SystemClock
 from servicegraph.errors import ServicegraphError, SettingsError
 from servicegraph.reconcile.health import HealthBoard
+from servicegraph.reconcile.served import ServedGraph
 from servicegraph.store import alerts
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
@@ -95,12 +96,12 @@ async def _until_signalled(chosen: Settings, role: str) -> None:
 
 async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then drain: what was heard is stored and reported before this returns."""
-    health = HealthBoard()
+    health = HealthBoard(clock)
     engine = create_engine(chosen)
     current = CurrentSnapshot(engine, clock)
     health.ask("postgres", current.problem)
     try:
-        server = create_app(current, partial(alerts.history, engine), health, chosen)
+        server = create_app(ServedGraph(current, health), partial(alerts.history, engine), health, chosen)
         async with _http(chosen, server), asyncio.TaskGroup() as tasks:
             loading = tasks.create_task(current.run())
             if role == "api":

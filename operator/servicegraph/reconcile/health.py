@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicegraph import log
+from servicegraph.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,9 @@ _log = log.get(__name__)
 class HealthBoard:
     """The parts of this process that are unwell; implements `model.ports.Health`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._since: dict[str, float] = {}
         self._troubles: dict[str, str] = {}
         self._questions: dict[str, Callable[[], str | None]] = {}
         self._beyond_help = ""
@@ -44,11 +47,18 @@ class HealthBoard:
         if self._troubles.get(part) != trouble:
             _log.warning("health.degraded", part=part, trouble=trouble)
         self._troubles[part] = trouble
+        self._since.setdefault(part, self._clock.monotonic())
 
     def clear(self, part: str) -> None:
         """Say that `part` works (again)."""
+        self._since.pop(part, None)
         if self._troubles.pop(part, None) is not None:
             _log.info("health.recovered", part=part)
+
+    def seconds(self, part: str) -> float | None:
+        """For how many seconds `part` has been reported as unwell; None while it works."""
+        since = self._since.get(part)
+        return None if since is None else self._clock.monotonic() - since
 
     def give_up(self, why: str) -> None:
         """Say that only a restart of the process can help."""

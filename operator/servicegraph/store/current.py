@@ -78,10 +78,12 @@ class CurrentSnapshot:
         """Whether the snapshot may lag behind Postgres, and for how long it was not known to be current."""
         age = max(0.0, self._clock.monotonic() - self._confirmed_at)
         patience = STALE_SECONDS + SHARE * self._load_seconds
-        return Freshness(stale=self._snapshot is None or age > patience, age=age)
+        return Freshness(stale=self._snapshot is None or self._problem is not None or age > patience, age=age)
 
     def problem(self) -> str | None:
         """What keeps the snapshot from following Postgres now, in words; None while all is well."""
+        if self._problem is None and self._snapshot is not None and self.freshness().stale:
+            return "Postgres does not answer"
         return self._problem
 
     def subscribe(self, callback: Callable[[Snapshot], object]) -> None:
