@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from servicegraph.checks.near import known_services
 from servicegraph.errors import UnknownService
-from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
+from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey, escape
 from servicegraph_api import parameters as p
 from servicegraph_api.problems import Problem, cut
 
@@ -49,4 +49,15 @@ def _unknown(ask: Ask, wanted: ServiceKey, unknown: UnknownService) -> Problem:
     near_misses = known_services(ask.snapshot).near(wanted)
     if near_misses:
         detail += f"; did you mean {' or '.join(near_misses)}?"
-    return Problem(HTTPStatus.NOT_FOUND, detail, members={"near_misses": list(near_misses)})
+    return Problem(
+        HTTPStatus.NOT_FOUND, detail + _hint(wanted.name), members={"near_misses": list(near_misses)}
+    )
+
+
+def _hint(name: str) -> str:
+    """What to write instead of the end of a printed id, which says kind and cluster differently than a path."""
+    before, _, cluster = name.partition("@")
+    bare, _, kind = before.partition(":")
+    asked = [f"kind={one}" for one in Kind if one.lower() == kind.lower()]
+    asked += [f"cluster={escape(cluster)}"] if cluster else []
+    return f"; in a path write {cut(escape(bare))}?{'&'.join(asked)}" if asked else ""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOISY = {
     "kopf": logging.WARNING,
     "kopf.objects": logging.WARNING,
+    "kopf._core.reactor.running": logging.ERROR,  # it warns that it takes no signals, which are not its to take
     "asyncio": logging.WARNING,
     "alembic": logging.WARNING,
     "kubernetes_asyncio": logging.INFO,  # at DEBUG it prints whole answers

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servicegraph import log as logs
 from servicegraph import metrics
 from servicegraph.ingest.alerts import follow_circles
 from servicegraph.ingest.batch import Committed
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
     Written = Counter[tuple[str, str]]
+
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class GraphWriter:
             committed = await self._store(conn, batch, epoch, written)
         for (table, operation), rows in written.items():
             metrics.rows_written.labels(table, operation).inc(rows)
+        if committed.changed:
+            _log.info("graph.version", version=committed.version, **_counts(batch, committed))
         return committed
 
     async def _store(self, conn: Connection, batch: Batch, epoch: int | None, written: Written) -> Committed:
@@ -109,6 +114,13 @@ class GraphWriter:
         if changed:
             await write.publish(conn, version, now)
         return Committed(version, changed, stored, followed.told)
+
+
+def _counts(batch: Batch, committed: Committed) -> dict[str, int]:
+    """What a line of the log says about a version: how much came in, and what became of circles."""
+    said = {"objects": len(batch.objects), "removed": len(batch.removed), "stalled": len(batch.stalled)}
+    said |= Counter(str(one.kind) for one in committed.told)
+    return {what: count for what, count in said.items() if count}
 
 
 async def _known(conn: Connection, batch: Batch) -> list[objects.StoredObject]:
