@@ -60,4 +60,7 @@ def _hint(name: str) -> str:
     bare, _, kind = before.partition(":")
     asked = [f"kind={one}" for one in Kind if one.lower() == kind.lower()]
     asked += [f"cluster={escape(cluster)}"] if cluster else []
-    return f"; in a path write {cut(escape(bare))}?{'&'.join(asked)}" if asked else ""
+    if not asked:
+        return ""
+    instead = f"{escape(bare)}?{'&'.join(asked)}"
+    return f"; in a path write {cut(instead)}"

@@ -56,9 +56,9 @@ async def _is_found_by_id(server: Serving, printed: str) -> None:
 async def test_a_printed_id_in_the_place_of_a_name_is_told_how_a_path_says_it() -> None:
     async with serving(shop.snapshot()) as server:
         for name, instead in (
-            ("orders:datastore", "write orders?kind=Datastore"),
-            ("orders:datastore@east", "write orders?kind=Datastore&cluster=east"),
-            ("checkout@east", "write checkout?cluster=east"),
+            ("orders:datastore", "write 'orders?kind=Datastore'"),
+            ("orders:datastore@east", "write 'orders?kind=Datastore&cluster=east'"),
+            ("checkout@east", "write 'checkout?cluster=east'"),
         ):
             answer = await server.get(f"/api/v1/services/shop/{quote(name, safe='')}")
             assert answer.status == 404
