@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from servicegraph.local.cluster import Cluster
     from servicegraph.local.kubectl import Kubectl
 
+A_TIME = "write a time such as 2027-01-31T00:00:00Z"
 STRICT = "fieldValidation=Strict"
 
 
@@ -90,8 +91,16 @@ def test_the_rules_say_what_to_do(server: ApiServer) -> None:
         (spec({"name": "checkout"}), NO_SELF_DEPENDENCY),
         (on(kind="External", namespace="shop"), EXTERNAL_HAS_NO_NAMESPACE),
         (spec(labels={"a b": "v"}), LABEL_KEYS),
+        (on(timeout="5 seconds"), "write a duration such as 300ms, 5s or 1h30m"),
+        (spec(availabilityTarget="120"), "write a percentage up to 100"),
+        (on(name="https://api.example.com/v1", kind="External"), "write letters, digits, '-', '.' and '_'"),
+        (on(namespace="Shop"), "write the name of a namespace"),
+        (on(acceptedCycle={"reason": "known", "until": "tomorrow"}), A_TIME),
+        (on(acceptedCycle={"reason": "known", "until": "2027-02-30T00:00:00Z"}), A_TIME),
     ):
-        assert advice in server.create("default", wrong, "dryRun=All").message
+        message = server.create("default", wrong, "dryRun=All").message
+        assert advice in message
+        assert "should match" not in message
 
 
 def test_the_name_and_the_kind_of_the_service_cannot_change(server: ApiServer, namespace: str) -> None:

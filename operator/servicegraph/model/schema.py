@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.model.fields import TAKES, TOLD
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
 
+_RULES = "x-kubernetes-validations"
 _DROPPED = {"title", "$defs", "$ref", "anyOf", "propertyNames"}
 """Said otherwise, or (a bound on the keys of a map) by a CEL rule of the field."""
 
@@ -47,7 +50,14 @@ def _said(node: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("items", "additionalProperties"):
         if isinstance(merged.get(key), dict):
             merged[key] = _said(merged[key], shared)
+    if merged.get("pattern") in TOLD:
+        merged[_RULES] = [_told(merged.pop("pattern")), *merged.get(_RULES, ())]
     return _in_order(merged)
+
+
+def _told(pattern: str) -> dict[str, str]:
+    """The rule for a pattern that is told in words."""
+    return {"rule": TOLD[pattern], "message": f"write {TAKES[pattern]}"}
 
 
 def _referred(node: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +76,6 @@ def _not_null(node: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, A
 def _in_order(node: dict[str, Any]) -> dict[str, Any]:
     """What a reader wants first comes first: the description and the type; the long lists come last."""
     first = ["description", "type", "format", "default", "enum"]
-    last = ["required", "properties", "items", "x-kubernetes-validations"]
+    last = ["required", "properties", "items", _RULES]
     middle = sorted(set(node).difference(first, last))
     return {key: node[key] for key in (*first, *middle, *last) if key in node}

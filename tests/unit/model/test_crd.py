@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from servicegraph import bundle
 from servicegraph.cli.crds import crds
 from servicegraph.model.crd import cyclealert, files, servicedependency
+from servicegraph.model.fields import TAKES, TOLD
 from servicegraph.model.schema import structural
 
 if TYPE_CHECKING:
@@ -87,8 +88,13 @@ def test_every_field_that_people_write_is_described_in_a_sentence() -> None:
 
 def test_every_rule_says_what_to_do() -> None:
     rules = [rule for node in NODES.values() for rule in node.get("x-kubernetes-validations", ())]
-    assert len(rules) == 5
-    assert all(len(rule["message"].split()) > 6 for rule in rules)
+    assert len(rules) == 13
+    assert all(len(rule["message"].split()) > 5 for rule in rules)
+
+
+def test_no_pattern_that_has_words_is_told_as_a_bare_regex() -> None:
+    assert not [path for path, node in NODES.items() if node.get("pattern") in TOLD]
+    assert TOLD.keys() <= TAKES.keys()
 
 
 def test_a_status_begins_as_not_yet_seen() -> None:
