@@ -121,7 +121,7 @@ class Watch:
             """The same, called in the loop that runs the watch."""
 
             def heard(body: dict[str, Any], kind: str | None) -> None:
-                loop.call_soon_threadsafe(self._hand_over, number, deliver, body, kind)
+                loop.call_soon_threadsafe(self._hand_over, number, deliver, _lean(body), kind)
 
             return heard
 
@@ -194,6 +194,11 @@ class Watch:
 def _pause(failures: int) -> float:
     """Seconds to wait after so many earlier failures."""
     return _PAUSES[min(failures, len(_PAUSES) - 1)] * _jitter()
+
+
+def _lean(body: dict[str, Any]) -> dict[str, Any]:
+    """The object without the bookkeeping of field managers, which is half of it; thousands may wait to be stored."""
+    return body | {"metadata": {name: of for name, of in body["metadata"].items() if name != "managedFields"}}
 
 
 def _jitter() -> float:

@@ -16,6 +16,7 @@ from servicegraph import __version__
 from servicegraph.errors import KubernetesGone, KubernetesUnavailable, SettingsError
 from servicegraph.kube.connection import Credentials, configure, credentials
 from servicegraph.kube.errors import translated
+from servicegraph.model.packed import Bodies
 from servicegraph.model.servicedependency import GROUP
 
 if TYPE_CHECKING:
@@ -60,18 +61,19 @@ class Calls:
         """How to reach the API server, read anew; for clients other than this one, in any thread."""
         return credentials(self._kubeconfig)
 
-    async def _list(self, what: str, page: Callable[..., Awaitable[Any]], limit: int) -> list[Body]:
+    async def _list(self, what: str, page: Callable[..., Awaitable[Any]], limit: int) -> Bodies:
         """All objects of a kind, complete and of one moment, or an error. `page` asks for one page; `what` is the plural.
 
         Raises:
             KubernetesGone: the list took so long that its continue token has expired.
             KubernetesUnavailable: no answer; or the CRD is not installed.
         """
-        found: list[Body] = []
+        found = Bodies()
         options: Body = {"limit": limit}
         while True:
             answer = await self._page(what, page, options)
-            found.extend(lean(body) for body in answer["items"])
+            for body in answer["items"]:
+                found.append(lean(body))
             token = answer["metadata"].get("continue") or ""
             if not token:
                 return found

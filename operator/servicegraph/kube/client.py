@@ -13,6 +13,7 @@ from servicegraph.kube.calls import Calls, lean, time_limit
 from servicegraph.kube.connection import Credentials
 from servicegraph.kube.errors import is_unreadable
 from servicegraph.model import cyclealert
+from servicegraph.model.packed import Bodies
 from servicegraph.model.servicedependency import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class KubeClient(Calls):
         super().__init__(settings)
         self._namespaces = settings.namespaces
 
-    async def list_dependencies(self, limit: int = PAGE) -> list[Body]:
+    async def list_dependencies(self, limit: int = PAGE) -> Bodies:
         """All ServiceDependency objects that we watch, complete and of one moment each namespace, or an error.
 
         Reads `limit` objects at a time. The bookkeeping of field managers is left out: it is half of each object.
@@ -54,10 +55,10 @@ class KubeClient(Calls):
         if not self._namespaces:
             everywhere = partial(self._ask, "list_cluster_custom_object", PLURAL)
             return await self._list(PLURAL, everywhere, limit)
-        found: list[Body] = []
+        found = Bodies()
         for namespace in self._namespaces:
             there = partial(self._ask, "list_namespaced_custom_object", namespace, PLURAL)
-            found += await self._list(PLURAL, there, limit)
+            found.extend(await self._list(PLURAL, there, limit))
         return found
 
     async def get_dependency(self, namespace: str, name: str) -> Body:
@@ -113,7 +114,7 @@ class KubeClient(Calls):
     async def list_alerts(self, limit: int = PAGE) -> list[Body]:
         """All CycleAlert objects, whoever made them, complete and of one moment, or an error as for dependencies."""
         page = partial(self._ask, "list_cluster_custom_object", cyclealert.PLURAL)
-        return await self._list(cyclealert.PLURAL, page, limit)
+        return list(await self._list(cyclealert.PLURAL, page, limit))
 
     async def get_alert(self, name: str) -> Body:
         """One CycleAlert.

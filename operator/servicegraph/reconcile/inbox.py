@@ -1,7 +1,8 @@
 """What waits to be reconciled: the latest word on each object, once.
 
 Kopf's thread, the resync and the retries all put bodies here; `reconcile.run` takes them out in batches. Ten changes of one
-object while Postgres is away become one, so the inbox is never larger than the number of objects.
+object while Postgres is away become one, so the inbox is never larger than the number of objects; and what waits is packed, as
+at a start all of them do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from servicegraph import metrics
+from servicegraph.model.packed import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +35,31 @@ class Change:
     """When, on the loop's clock, the first word came that is not yet stored; the inbox sees to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A change whose body is packed."""
+
+    uid: str
+    packed: bytes | None
+    reason: str
+    since: float
+
+    @classmethod
+    def of(cls, change: Change, since: float) -> _Waiting:
+        """The change, waiting since then."""
+        return cls(change.uid, None if change.body is None else pack(change.body), change.reason, since)
+
+    def change(self) -> Change:
+        """The change again."""
+        body = None if self.packed is None else unpack(self.packed)
+        return Change(self.uid, body, self.reason, self.since)
+
+
 class Inbox:
     """A queue of changes that keeps one per object. For the reconciler's loop only."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, Change] = OrderedDict()
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._none.set()
@@ -49,7 +71,7 @@ class Inbox:
         """Add a change; it replaces an older one of the same object and keeps its place in the queue."""
         older = self._waiting.get(change.uid)
         since = older.since if older else asyncio.get_running_loop().time()
-        self._waiting[change.uid] = replace(change, since=since)
+        self._waiting[change.uid] = _Waiting.of(change, since)
         self._recount()
 
     def put_back(self, changes: Sequence[Change]) -> None:
@@ -59,7 +81,7 @@ class Inbox:
             if newer is not None:
                 self._waiting[change.uid] = replace(newer, since=change.since)
             else:
-                self._waiting[change.uid] = change
+                self._waiting[change.uid] = _Waiting.of(change, change.since)
                 self._waiting.move_to_end(change.uid, last=False)
         self._recount()
 
@@ -74,7 +96,7 @@ class Inbox:
             await asyncio.sleep(BATCH_SECONDS)
         taken = [self._waiting.popitem(last=False)[1] for _ in range(min(BATCH_OBJECTS, len(self._waiting)))]
         self._recount()
-        return taken
+        return [waiting.change() for waiting in taken]
 
     async def idle(self) -> None:
         """Wait until nothing waits."""

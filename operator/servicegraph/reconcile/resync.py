@@ -101,10 +101,8 @@ class Resync:
             namespaces=self._settings.namespaces,
             max_removal=self._settings.resync_max_removal,
         )
-        for body in decided.missed:
-            self._put(body)
         for body in listed:
-            if self._objects.find(body):
+            if body["metadata"]["uid"] in decided.missed or self._objects.find(body):
                 self._put(body)
         self._sweep(decided.orphans, decided.refused)
         metrics.resync_missed.inc(len(decided.missed))

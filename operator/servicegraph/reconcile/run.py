@@ -85,6 +85,7 @@ class Reconciler:
             except ServicegraphError as error:
                 metrics.reconciles.labels("unavailable").inc()
                 await self._wait_for_store(changes, error)
+            del changes  # hundreds of bodies, which would wait with us for the next batch
 
     @property
     def is_resting(self) -> bool:

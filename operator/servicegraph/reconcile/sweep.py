@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from servicegraph.store.objects import StoredObject
 
@@ -22,8 +22,8 @@ MANY = 100
 class Plan:
     """What to do after a comparison."""
 
-    missed: tuple[dict[str, Any], ...]
-    """Bodies whose generation is not the stored one."""
+    missed: frozenset[str]
+    """Uids of listed objects whose generation is not the stored one."""
     orphans: tuple[str, ...]
     """Uids that are stored and exist no more; to be removed, unless refused those alone that are known to be gone."""
     unheard: dict[str, int]
@@ -34,7 +34,7 @@ class Plan:
 
 def plan(
     stored: Mapping[str, StoredObject],
-    listed: Sequence[dict[str, Any]],
+    listed: Iterable[dict[str, Any]],
     heard: Mapping[str, int],
     gone: Container[str] = frozenset(),
     *,
@@ -45,7 +45,7 @@ def plan(
 
     Args:
         stored: what the store holds, read before the list was begun.
-        listed: every body of the complete list.
+        listed: every body of the complete list; gone through once.
         heard: the newest generation that the watch delivered, by uid.
         gone: uids of objects whose deletion the watch has delivered; these are never too many.
         namespaces: where the list looked; empty for everywhere. Objects elsewhere are not judged.
@@ -57,7 +57,7 @@ def plan(
     vanished = sum(uid not in gone for uid in orphans)
     too_many = vanished >= MANY and vanished > max_removal * len(judged)
     return Plan(
-        missed=tuple(body for body in listed if _differs(stored.get(body["metadata"]["uid"]), body)),
+        missed=frozenset(uid for uid, generation in seen.items() if _differs(stored.get(uid), generation)),
         orphans=orphans,
         unheard={uid: generation for uid, generation in seen.items() if heard.get(uid, 0) < generation},
         refused=(
@@ -69,5 +69,5 @@ def plan(
     )
 
 
-def _differs(stored: StoredObject | None, body: dict[str, Any]) -> bool:
-    return stored is None or stored.generation != body["metadata"]["generation"]
+def _differs(stored: StoredObject | None, generation: int) -> bool:
+    return stored is None or stored.generation != generation
