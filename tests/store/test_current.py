@@ -148,6 +148,25 @@ async def test_a_postgres_that_does_not_answer_makes_it_stale_and_is_named_befor
         await until(lambda: current.problem() is None)
 
 
+async def test_a_fault_of_our_own_leaves_the_last_graph_and_is_tried_again(
+    current: CurrentSnapshot, writer: GraphWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "BACKOFF_SECONDS", (0.01, 0.01))
+    shown = await current.wait_for(0)
+    with monkeypatch.context() as broken:
+
+        async def load(_engine: AsyncEngine) -> None:
+            raise ZeroDivisionError("planted")
+
+        broken.setattr(following, "load", load)
+        await writer.commit(Batch([declares("checkout")]))
+        await until(lambda: current.problem() is not None)
+        assert "planted" in str(current.problem())
+        assert current.current() is shown
+    await current.wait_for(1)
+    await until(lambda: current.problem() is None)
+
+
 async def test_a_lower_version_of_the_same_history_is_never_shown(
     current: CurrentSnapshot, writer: GraphWriter, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

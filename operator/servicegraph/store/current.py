@@ -98,7 +98,7 @@ class CurrentSnapshot:
         return self._snapshot
 
     async def run(self) -> None:
-        """Follow Postgres until cancelled; outages are waited out."""
+        """Follow Postgres until cancelled; outages are waited out, and so are faults of our own: the last graph stays."""
         metrics.snapshot_age_seconds.set_function(lambda: self.freshness().age)
         pause, longest = BACKOFF_SECONDS
         while True:
@@ -107,6 +107,9 @@ class CurrentSnapshot:
             except ServicegraphError as error:
                 pause = min(2 * pause, longest) if self._problem else BACKOFF_SECONDS[0]
                 self._note(error.message)
+            except Exception as error:  # noqa: BLE001 - a fault of our own must not end the answers, only their freshness
+                _log.exception("snapshot.fault")
+                self._note(f"servicegraph failed on loading the graph: {error}"[:500])
             self._wake.clear()
             await self._rest(pause)
 
