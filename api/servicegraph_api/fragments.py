@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from servicegraph.graph.columns import NEVER
+from servicegraph.model.packed import written
 from servicegraph.model.vocabulary import Flag, Mode, Requirement
 
 if TYPE_CHECKING:
@@ -124,5 +125,5 @@ def _time(microseconds: int) -> datetime:
 def _remember(known: dict[int, bytes], position: int, value: dict[str, Any]) -> bytes:
     if len(known) >= _MOST:
         known.clear()
-    written = known[position] = dumps(value)
-    return written
+    known[position] = text = written(value)
+    return text

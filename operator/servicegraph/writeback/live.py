@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from servicegraph.model.ids import Kind
+from servicegraph.model.packed import written
 from servicegraph.model.translate import target_key
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LiveObject:
             resource_version=meta["resourceVersion"],
             source=_key(meta["namespace"], {**_fields(spec.get("service")), "namespace": ""}),
             targets=tuple(_targets(meta["namespace"], spec)),
-            status_json=orjson.dumps(_fields(body.get("status"))),
+            status_json=written(_fields(body.get("status"))),
         )
 
     @property

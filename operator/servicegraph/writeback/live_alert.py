@@ -13,6 +13,7 @@ import orjson
 from servicegraph.errors import BadInput
 from servicegraph.model.alertobject import acknowledgement_of, remembered
 from servicegraph.model.cyclealert import DEFAULT_INSTANCE, INSTANCE_LABEL
+from servicegraph.model.packed import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class LiveAlert:
             said=said,
             fault=fault,
             is_empty=not any((body.get("spec") or {}).values()),
-            status_json=orjson.dumps(body.get("status") or {}),
+            status_json=written(body.get("status") or {}),
         )
 
     @property

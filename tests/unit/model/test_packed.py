@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegraph.model.packed import Bodies, pack, unpack
+from servicegraph.model.packed import Bodies, pack, unpack, written
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
@@ -42,3 +44,15 @@ def test_who_changes_a_body_that_was_unpacked_changes_nothing_that_waits() -> No
     for body in held:
         body["spec"]["service"] = "b"
     assert list(held) == [{"spec": {"service": "a"}}]
+
+
+def test_json_that_is_kept_takes_no_more_room_than_its_text() -> None:
+    status = {"conditions": [{"type": "Ready", "message": "x" * 300} for _ in range(4)]}
+    tracemalloc.start()
+    try:
+        kept = [written(status) for _ in range(1000)]
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert json.loads(kept[0]) == status
+    assert taken < 1.1 * sum(map(len, kept))
