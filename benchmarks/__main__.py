@@ -9,12 +9,14 @@ import sys
 
 from benchmarks import circles, in_memory, stored
 from benchmarks.rows import HEADING
+from servicegraph import log
 
 MODULES = (in_memory, circles, stored)
 
 
 def main() -> int:
     """Measure and print everything; the exit code."""
+    log.configure("WARNING")  # the table stands alone
     print(HEADING, flush=True)
     every_one = True
     for module in MODULES:
