@@ -9,6 +9,7 @@ import sys
 
 from benchmarks import circles, in_memory, stored
 from benchmarks.rows import HEADING
+
 from servicegraph import log
 
 MODULES = (in_memory, circles, stored)
