@@ -20,6 +20,9 @@ NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
         ("2027-01-31T12:00:00+02:00", datetime(2027, 1, 31, 10, tzinfo=UTC)),
         ("90d", NOW + timedelta(days=90)),
         ("12h", NOW + timedelta(hours=12)),
+        ("1h30m", NOW + timedelta(hours=1, minutes=30)),
+        ("2027-01-31T12:00:00", datetime(2027, 1, 31, 12, tzinfo=UTC)),
+        ("2027-01-31 13:30", datetime(2027, 1, 31, 13, 30, tzinfo=UTC)),
     ],
 )
 def test_a_day_a_time_or_a_span_is_a_moment(text: str, end: datetime) -> None:
@@ -27,14 +30,17 @@ def test_a_day_a_time_or_a_span_is_a_moment(text: str, end: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "0d", "-1d", "90", "90 d", "1w", "2027-02-30", "2027-01-31T12:00:00", "31.1.2027"]
+    "text", ["", "soon", "-1d", "90", "90 d", "1w", "2027-02-30", "2027-01-31T25:00:00", "31.1.2027"]
 )
 def test_anything_else_is_told_what_it_takes(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="2027-01-31T12:00:00Z, or a span such as 90d"):
+    with pytest.raises(
+        click.BadParameter,
+        match="is no time; write a span such as 90d, 12h or 1h30m, a day such as 2027-01-31, or a time",
+    ):
         moment(text, NOW)
 
 
-@pytest.mark.parametrize("text", ["2026-12-01", "2026-12-01T10:30:00Z", "1999-01-01"])
+@pytest.mark.parametrize("text", ["2026-12-01", "2026-12-01T10:30:00Z", "1999-01-01", "0d"])
 def test_a_moment_that_has_passed_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="has passed"):
         moment(text, NOW)
