@@ -17,6 +17,7 @@ import click
 from aiohttp import web
 
 from servicegraph import log, settings
+from servicegraph.cli.allocator import give_memory_back
 from servicegraph.cli.controller import control
 from servicegraph.clock import SystemClock
 from servicegraph.errors import ServicegraphError, SettingsError
@@ -62,6 +63,7 @@ def run(role: str) -> None:
     """
     chosen = settings.load()
     log.configure(chosen.log_level, chosen.log_format)
+    give_memory_back()
     try:
         asyncio.run(_until_signalled(chosen, role))
     except BaseExceptionGroup as group:

@@ -232,7 +232,7 @@ def _kopf_settings(unanswered: Callable[[], None]) -> kopf.OperatorSettings:
     # Workers are kept for a moment only: idle ones pin a whole body each, and dominate the memory of a first listing.
     settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 1.0
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 250
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.networking.error_backoffs = _EndlessBackoff(unanswered)

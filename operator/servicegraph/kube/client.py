@@ -28,7 +28,7 @@ FIELD_MANAGER = "servicegraph"
 """The owner of the fields that we write, as `kubectl get --show-managed-fields` names it."""
 PEOPLE = "servicegraph-cli"
 """The same for what people write by our command line."""
-PAGE = 500
+PAGE = 250
 _RESOURCE = (GROUP, VERSION)
 _EVENTS = ("events.k8s.io", "v1")
 _APPLY = "application/apply-patch+yaml"
