@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from servicegraph.model.ids import ServiceKey
+    from servicegraph.model.ids import Kind, ServiceKey
 
 NEVER = np.iinfo(np.int64).min
 """The `last_seen` of an observation that is still present."""
@@ -44,6 +44,8 @@ class Provider:
 
     name: str
     group: str
+    sees: frozenset[Kind] = frozenset()
+    """Kinds of targets whose calls a source of telemetry can show; empty for who declares."""
 
 
 @dataclass(frozen=True, slots=True)

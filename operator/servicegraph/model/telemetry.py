@@ -1,0 +1,124 @@
+"""What a source of telemetry has shown: calls by their raw names, or why there are none.
+
+`discovery` makes a `Poll`, `ingest` resolves its names and stores it through the one transaction, `reconcile` says on the source's
+object what became of it. Nothing here is resolved: raw names are kept as they were said, so that they can be read anew at every
+poll.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from servicegraph.model.ids import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Connection(StrEnum):
+    """How the two ends of a call are joined: the label `connection_type` of service-graph series."""
+
+    DIRECT = ""
+    MESSAGING = "messaging_system"
+    DATABASE = "database"
+    VIRTUAL = "virtual_node"
+
+
+class VirtualEnd(StrEnum):
+    """The end that sent no span of its own: the label `virtual_node`, or told by the labels that this end lacks."""
+
+    NONE = ""
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class RawCall:
+    """That `client` calls `server`, by cleaned and bounded label values; all series that say the same are one call."""
+
+    client: str
+    server: str
+    client_namespace: str = ""
+    """Empty where the series carries none."""
+    server_namespace: str = ""
+    connection: Connection = Connection.DIRECT
+    virtual: VirtualEnd = VirtualEnd.NONE
+
+    @property
+    def raw_key(self) -> str:
+        """Identifies the call within its provider; made of the raw names alone."""
+        return "\x1f".join(
+            (
+                self.client_namespace,
+                self.client,
+                self.server_namespace,
+                self.server,
+                self.connection,
+                self.virtual,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of telemetry the way polls and the graph know it, whether an object or a setting describes it."""
+
+    name: str
+    """The provider's name."""
+    url: str
+    """Sources that ask one URL are one group of evidence."""
+    preset: str
+    query: str
+    """The PromQL for presence, for explain."""
+    interval: float
+    """Seconds between two polls."""
+    default_namespace: str = ""
+    cluster: str = ""
+    quarantine: frozenset[str] = frozenset()
+    """Names that are stored and never walked, built-in ones included."""
+    accept_drop_until: datetime | None = None
+    sees: frozenset[Kind] = frozenset({Kind.SERVICE, Kind.DATASTORE, Kind.EXTERNAL})
+    """Kinds of targets whose calls it can show at all; service-graph series never show a queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a poll brought nothing that could be relied on."""
+
+    reason: str
+    """CamelCase, for a condition: Unreachable, TimedOut, Refused, …"""
+    message: str
+    """In words, with what to do; never what a series said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One look at a source."""
+
+    source: Source
+    at: datetime
+    calls: Mapping[RawCall, int | None] = field(default_factory=dict)
+    """Each with the power of ten of its calls within the window, None where that is not known."""
+    failure: Failure | None = None
+    """What keeps this poll from ageing anything; partial answers bring calls *and* a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollOutcome:
+    """What became of a poll once it was resolved and stored."""
+
+    edges: int = 0
+    """Observations that are present, quarantined ones apart."""
+    quarantined: int = 0
+    without_namespace: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By why: `self-call`, `too many new services`, …"""
+    unresolved: tuple[str, ...] = ()
+    """At most 10 examples of cleaned names."""
+    quarantined_names: tuple[str, ...] = ()
+    failure: Failure | None = None
+    """What is wrong with the source: of the poll itself, or a sudden drop."""
+    healthy_seconds: float = 0.0
