@@ -1,8 +1,8 @@
 """What a source of telemetry has shown: calls by their raw names, or why there are none.
 
-`discovery` makes a `Poll`, `ingest` resolves its names and stores it through the one transaction, `reconcile` says on the source's
-object what became of it. Nothing here is resolved: raw names are kept as they were said, so that they can be read anew at every
-poll.
+`discovery` makes a `Poll`, `ingest` resolves its names and stores it through the one transaction, `reconcile` says on the
+object of the source what became of it. Nothing here is resolved: raw names are kept as they were said, so that they can be
+read anew at every poll.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from servicegraph.model.ids import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+
+_SEPARATOR = "\x1f"
+"""Stands in no cleaned name."""
 
 
 class Connection(StrEnum):
@@ -50,7 +54,7 @@ class RawCall:
     @property
     def raw_key(self) -> str:
         """Identifies the call within its provider; made of the raw names alone."""
-        return "\x1f".join(
+        return _SEPARATOR.join(
             (
                 self.client_namespace,
                 self.client,
