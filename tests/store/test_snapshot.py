@@ -54,6 +54,17 @@ async def test_a_snapshot_holds_what_was_committed(
     assert seen.last_seen.tolist() == [NEVER]
 
 
+async def test_a_dependency_that_need_not_be_seen_is_marked(engine: AsyncEngine, writer: GraphWriter) -> None:
+    source = service("checkout")
+    unusual = calls(source, "backup", details={"observation": "Optional", "timeout": "3s"})
+    plain = calls(source, "cart", details={"description": "Optional"})
+    await writer.commit(Batch([declares("checkout", unusual, plain)]))
+    graph = await load(engine)
+    targets = [graph.nodes[at].key.name for at in graph.edges.target]
+    marked = [Flag.OPTIONAL in Flag(int(flags)) for flags in graph.edges.flags]
+    assert dict(zip(targets, marked, strict=True)) == {"backup": True, "cart": False}
+
+
 async def test_the_mark_says_which_graph_it_is(
     engine: AsyncEngine, writer: GraphWriter, clock: SteppedClock, rows: Rows
 ) -> None:

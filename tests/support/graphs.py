@@ -10,21 +10,22 @@ from hypothesis import strategies as st
 
 from servicegraph.graph.columns import NEVER, Mark, Node, ObservationColumns, Provider
 from servicegraph.graph.snapshot import Snapshot, build
-from servicegraph.model.ids import ServiceKey
+from servicegraph.model.ids import Kind, ServiceKey
 from servicegraph.model.vocabulary import Flag
 from support.reference import Fact, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+SEES = frozenset({Kind.SERVICE, Kind.DATASTORE, Kind.EXTERNAL})
 MARK = Mark("system", 1, 7, datetime(2026, 1, 1, tzinfo=UTC))
 PROVIDERS = (
     Provider("declared", "declared"),
     Provider("api:ci", "api"),
     Provider("api:import", "api"),
-    Provider("otel", "http://prometheus"),
-    Provider("tempo", "http://prometheus"),
-    Provider("other", "http://elsewhere"),
+    Provider("otel", "http://prometheus", SEES),
+    Provider("tempo", "http://prometheus", SEES),
+    Provider("other", "http://elsewhere", frozenset({Kind.SERVICE})),
 )
 GROUPS = [one.group for one in PROVIDERS]
 PROTOCOLS = ("", "HTTP", "gRPC", "SQL")
@@ -88,6 +89,7 @@ def facts(draw: st.DrawFn, nodes: int = 8) -> Fact:
         quarantined=draw(st.booleans()) if telemetry else False,
         alertable=draw(st.booleans()) if provider != 0 else True,
         accepted=draw(st.booleans()) if provider == 0 else False,
+        optional=draw(st.booleans()) if provider == 0 else False,
     )
 
 

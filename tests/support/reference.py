@@ -28,6 +28,7 @@ class Fact(NamedTuple):
     quarantined: bool = False
     alertable: bool = True
     accepted: bool = False
+    optional: bool = False
 
 
 class Edge(NamedTuple):

@@ -49,7 +49,7 @@ class Adjacency:
     """The position of the edge, by slot."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Snapshot:
     """A version of the graph. Nodes, edges, providers and protocols refer to each other by position."""
 

@@ -55,7 +55,7 @@ WEIGHT: dict[Evidence, float] = {
 
 
 class Flag(IntFlag):
-    """What holds of an observation; stored as columns of booleans, held as bits."""
+    """What holds of an observation, held as bits; stored as columns of booleans, OPTIONAL within the details."""
 
     PRESENT = 1
     CONFIRMED = 2
@@ -63,3 +63,4 @@ class Flag(IntFlag):
     QUARANTINED = 8
     ALERTABLE = 16
     ACCEPTED = 32
+    OPTIONAL = 64

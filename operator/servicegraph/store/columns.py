@@ -39,11 +39,12 @@ _COLUMNS = {
     "quarantined": ("quarantined", "i1"),
     "alertable": ("alertable", "i1"),
     "accepted": ("accepted", "i1"),
+    "optional": ("""details @> '{"observation": "Optional"}'""", "i1"),
     "protocol": ("protocol", ">i4"),
     "first_seen": ("first_seen", ">i8"),
     "last_seen": ("COALESCE(last_seen, '-infinity')", ">i8"),
 }
-_FLAGS = ("present", "confirmed", "stale", "quarantined", "alertable", "accepted")
+_FLAGS = ("present", "confirmed", "stale", "quarantined", "alertable", "accepted", "optional")
 """From the lowest bit of `model.vocabulary.Flag` up."""
 
 QUERY = f"SELECT {', '.join(sql for sql, _ in _COLUMNS.values())} FROM observations"  # noqa: S608 - constants only
