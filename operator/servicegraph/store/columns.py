@@ -39,7 +39,8 @@ _COLUMNS = {
     "quarantined": ("quarantined", "i1"),
     "alertable": ("alertable", "i1"),
     "accepted": ("accepted", "i1"),
-    "optional": ("""details @> '{"observation": "Optional"}'""", "i1"),
+    # Most have no such key: asking for it first takes half the time, and of null makes false.
+    "optional": ("details ? 'observation' AND details ->> 'observation' = 'Optional'", "i1"),
     "protocol": ("protocol", ">i4"),
     "first_seen": ("first_seen", ">i8"),
     "last_seen": ("COALESCE(last_seen, '-infinity')", ">i8"),
