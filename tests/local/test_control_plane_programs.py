@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from servicegraph.errors import PartFailed
-from servicegraph.local import ports
-from servicegraph.local.controlplane import archive, binaries, build, toolchain
+from servicegraph.local import build, ports, toolchain
+from servicegraph.local.controlplane import archive, binaries, recipe
+from servicegraph.local.download import Unusable
 from servicegraph.local.lock import opened, take
 from servicegraph.local.progress import Shown
 from servicegraph.settings import LocalSettings
@@ -98,7 +99,7 @@ def test_a_folder_without_the_programs_is_refused_by_the_name_of_the_variable(
 
 
 def test_the_cache_is_found_again(tmp_path: Path, progress: Shown) -> None:
-    cached = tmp_path / f"servicegraph/control-plane/{build.KUBERNETES}-etcd-{build.ETCD}"
+    cached = tmp_path / f"servicegraph/control-plane/{recipe.KUBERNETES}-etcd-{recipe.ETCD}"
     put_programs(cached)
     found = binaries.locate(LocalSettings(xdg_cache_home=tmp_path, envtest_index_url="none"), progress)
     assert found.etcd.parent == cached
@@ -122,7 +123,7 @@ def test_an_archive_that_differs_from_its_checksum_is_never_unpacked(tmp_path: P
     (tmp_path / "into").mkdir()
     with (
         published(tmp_path, checksum="0" * 128) as index,
-        pytest.raises(archive.Unusable, match=r"the SHA-512 of .* is .*, not 000000000000… as published"),
+        pytest.raises(Unusable, match=r"the SHA-512 of .* is .*, not 000000000000… as published"),
     ):
         archive.fetch(index, TARGET, binaries.PROGRAMS, tmp_path / "into", progress)
     assert list((tmp_path / "into").iterdir()) == []
@@ -132,7 +133,7 @@ def test_an_archive_that_lacks_a_program_is_not_used(tmp_path: Path, progress: S
     (tmp_path / "into").mkdir()
     with (
         published(tmp_path, programs=("etcd",)) as index,
-        pytest.raises(archive.Unusable, match="lacks kube-apiserver"),
+        pytest.raises(Unusable, match="lacks kube-apiserver"),
     ):
         archive.fetch(index, TARGET, binaries.PROGRAMS, tmp_path / "into", progress)
 
@@ -140,12 +141,12 @@ def test_an_archive_that_lacks_a_program_is_not_used(tmp_path: Path, progress: S
 @pytest.mark.parametrize("content", ["", "no: releases", "[", "releases: {}", "releases:"])
 def test_an_index_without_our_archive_is_not_used(tmp_path: Path, progress: Shown, content: str) -> None:
     (tmp_path / "index.yaml").write_text(content)
-    with served(tmp_path) as url, pytest.raises(archive.Unusable, match=r"index\.yaml"):
+    with served(tmp_path) as url, pytest.raises(Unusable, match=r"index\.yaml"):
         archive.fetch(f"{url}/index.yaml", TARGET, binaries.PROGRAMS, tmp_path, progress)
 
 
 def test_offline_we_move_on(tmp_path: Path, progress: Shown) -> None:
-    with pytest.raises(archive.Unusable, match="Connection refused"):
+    with pytest.raises(Unusable, match="Connection refused"):
         archive.fetch(f"http://127.0.0.1:{ports.free()}/i", TARGET, binaries.PROGRAMS, tmp_path, progress)
 
 
@@ -169,8 +170,8 @@ def test_programs_are_built_from_go_modules(tmp_path: Path, progress: Shown) -> 
     (modules / "go.mod").write_text("module example.test/m\n\ngo 1.21\n")
     never_built = f'println("hello {secrets.token_hex(8)}")'  # Go says nothing about what its cache has
     (modules / "greet/main.go").write_text(f"package main\n\nfunc main() {{ {never_built} }}\n")
-    recipe = build.Recipe("Building a greeting", modules, {"greet": "example.test/m/greet"}, packages=1)
-    build.build(recipe, tmp_path, tmp_path / "log", tmp_path / "go", progress)
+    greeting = build.Recipe("Building a greeting", modules, {"greet": "example.test/m/greet"}, packages=1)
+    build.build(greeting, tmp_path, tmp_path / "log", tmp_path / "go", progress)
     assert (tmp_path / "greet").stat().st_mode & 0o111
     assert "example.test/m/greet" in (tmp_path / "log").read_text()
 
@@ -178,9 +179,9 @@ def test_programs_are_built_from_go_modules(tmp_path: Path, progress: Shown) -> 
 def test_a_build_that_fails_shows_what_go_said(tmp_path: Path, progress: Shown) -> None:
     (tmp_path / "go.mod").write_text("module example.test/m\n\ngo 1.21\n")
     (tmp_path / "main.go").write_text("package main\n\nfunc main() { undefined() }\n")
-    recipe = build.Recipe("Building nonsense", tmp_path, {"nonsense": "example.test/m"})
+    nonsense = build.Recipe("Building nonsense", tmp_path, {"nonsense": "example.test/m"})
     with pytest.raises(PartFailed, match=r"nonsense could not be built\n(.|\n)*undefined: undefined"):
-        build.build(recipe, tmp_path, tmp_path / "log", tmp_path / "go", progress)
+        build.build(nonsense, tmp_path, tmp_path / "log", tmp_path / "go", progress)
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 7200))

@@ -7,27 +7,23 @@ fetches or builds at a time; others wait for it, and find the result in the cach
 
 from __future__ import annotations
 
-import contextlib
-import platform
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicegraph.errors import PartFailed
-from servicegraph.local.controlplane import archive, build
-from servicegraph.local.lock import opened, take
+from servicegraph.local.build import build
+from servicegraph.local.cache import new_folder, one_at_a_time
+from servicegraph.local.controlplane import archive, recipe
+from servicegraph.local.download import Unusable, target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from servicegraph.local.progress import Progress
     from servicegraph.settings import LocalSettings
 
 PROGRAMS = ("etcd", "kube-apiserver")
-_BUILT = f"{build.KUBERNETES}-etcd-{build.ETCD}"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_LONGEST_BUILD_SECONDS = 3 * 3600
+_BUILT = f"{recipe.KUBERNETES}-etcd-{recipe.ETCD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ def locate(settings: LocalSettings, progress: Progress) -> Binaries:
         return _in(settings.kubebuilder_assets)
     home = settings.cache / "control-plane"
     if (found := _cached(home)) is None:
-        with _one_at_a_time(home, progress):
+        with one_at_a_time(home, "the control plane", progress):
             found = _cached(home) or _fetch(settings, home, progress) or _build(home, progress)
     return found
 
@@ -71,47 +67,19 @@ def _cached(home: Path) -> Binaries | None:
 
 def _fetch(settings: LocalSettings, home: Path, progress: Progress) -> Binaries | None:
     """The official archive's programs, or None when it cannot be had or must not be used."""
-    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
     if settings.envtest_index_url == "none":
         return None
     progress.step("Looking for the official control-plane archive")
-    with _new_folder(home / f"envtest-{archive.VERSION}") as folder:
+    with new_folder(home / f"envtest-{archive.VERSION}") as folder:
         try:
-            archive.fetch(settings.envtest_index_url, f"linux-{architecture}", PROGRAMS, folder, progress)
-        except archive.Unusable as reason:
+            archive.fetch(settings.envtest_index_url, target(), PROGRAMS, folder, progress)
+        except Unusable as reason:
             progress.note(f"The official archive is not used: {reason}")
             return None
     return _cached(home)
 
 
 def _build(home: Path, progress: Progress) -> Binaries:
-    with _new_folder(home / _BUILT) as folder:
-        build.build(build.CONTROL_PLANE, folder, home / "build.log", home / "go", progress)
+    with new_folder(home / _BUILT) as folder:
+        build(recipe.CONTROL_PLANE, folder, home / "build.log", home / "go", progress)
     return _in(home / _BUILT)
-
-
-@contextlib.contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A folder to fill; it becomes `target` in one step when the block has filled it, and goes away when it has not."""
-    folder = target.with_name(f"{target.name}.new")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-        if any(folder.iterdir()):
-            shutil.rmtree(target, ignore_errors=True)
-            folder.rename(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _one_at_a_time(home: Path, progress: Progress) -> Iterator[None]:
-    """Hold this user's lock on fetching and building; says so when somebody else has it."""
-    home.mkdir(parents=True, exist_ok=True)
-    with opened(home / "lock") as lock:
-        if not take(lock):
-            progress.step("Waiting: another process of yours is fetching or building the control plane")
-            if not take(lock, _LONGEST_BUILD_SECONDS):
-                raise PartFailed(f"another process has held {home / 'lock'} for hours; end it and try again")
-        yield

@@ -1,26 +1,26 @@
-"""Building etcd and kube-apiserver from the Go modules pinned in `go.mod` and `go.sum` beside this file.
+"""Building programs from Go modules.
 
-The slow way, and the one that works wherever a Go module proxy does. `go build -v` names each package as it
-compiles it; that is what the progress is made of.
+The slow way to get a program, and the one that works wherever a Go module proxy does. `go build -v` names each package as it
+compiles it; that is what the progress is made of. What is built is said by a `Recipe`: `controlplane.recipe`,
+`prometheus.module`.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servicegraph import settings
 from servicegraph.errors import PartFailed
-from servicegraph.local.controlplane import toolchain
+from servicegraph.local import toolchain
 from servicegraph.local.process import Command, Process
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from servicegraph.local.progress import Progress
 
-ETCD = "v3.7.0"
-KUBERNETES = "v1.37.2"
 _LOOK_SECONDS = 0.5
 
 
@@ -30,27 +30,19 @@ class Recipe:
 
     Attributes:
         title: what people are told.
-        modules: folder of `go.mod` and `go.sum`; it is only read.
+        modules: folder of `go.mod` and `go.sum`, which is only read; None where the packages name their version themselves.
         programs: package of each program by the program's name, in the order of building.
         flags: further flags of the linker.
+        tags: build tags, separated by commas.
         packages: about how many packages are compiled where nothing is cached.
     """
 
     title: str
-    modules: Path
+    modules: Path | None
     programs: dict[str, str]
     flags: str = ""
+    tags: str = ""
     packages: int = 0
-
-
-_VERSION = "k8s.io/component-base/version"
-CONTROL_PLANE = Recipe(
-    title="Building etcd and kube-apiserver (first time only, about 8 minutes on 2 cores)",
-    modules=Path(__file__).parent,
-    programs={"etcd": "go.etcd.io/etcd/server/v3", "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"},
-    flags=f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=37",
-    packages=2080,
-)
 
 
 def build(recipe: Recipe, folder: Path, log: Path, go_home: Path, progress: Progress) -> None:
@@ -66,12 +58,12 @@ def build(recipe: Recipe, folder: Path, log: Path, go_home: Path, progress: Prog
     log.unlink(missing_ok=True)
     began = time.monotonic()
     for name, package in recipe.programs.items():
-        argv = (
-            str(go), "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false",
-            f"-ldflags=-s -w {recipe.flags}".rstrip(), "-o", str(folder / name), package,
-        )  # fmt: skip
-        environment = settings.for_child(CGO_ENABLED="0", GOFLAGS="", GOWORK="off")
-        command = Command("go build", argv, log, environment=environment, folder=recipe.modules)
+        if recipe.modules is None:
+            argv = (str(go), "install", *_how(recipe), package)
+        else:
+            argv = (str(go), "build", "-mod=readonly", *_how(recipe), "-o", str(folder / name), package)
+        environment = settings.for_child(CGO_ENABLED="0", GOFLAGS="", GOWORK="off", GOBIN=str(folder))
+        command = Command("go build", argv, log, environment=environment, folder=recipe.modules or folder)
         with Process(command) as process:
             while process.wait(_LOOK_SECONDS) is None:
                 progress.detail(
@@ -79,6 +71,12 @@ def build(recipe: Recipe, folder: Path, log: Path, go_home: Path, progress: Prog
                 )
             if process.ended() != 0:
                 raise PartFailed(f"{name} could not be built\n{process.tail()}\nAll that Go said is in {log}")
+
+
+def _how(recipe: Recipe) -> tuple[str, ...]:
+    """Options of both ways to build: no path of this machine in the result, no debugger's tables."""
+    tags = (f"-tags={recipe.tags}",) if recipe.tags else ()
+    return ("-v", "-trimpath", "-buildvcs=false", *tags, f"-ldflags=-s -w {recipe.flags}".rstrip())
 
 
 def standing(said: str, packages: int, seconds: float) -> str:

@@ -22,7 +22,7 @@ _LOOK_SECONDS = 0.5
 
 
 def find(home: Path, progress: Progress) -> Path:
-    """A Go that can build the control plane; installed below `home` where the machine has none.
+    """A Go that can build what we build; installed below `home` where the machine has none.
 
     Raises:
         PartFailed: there is none and it cannot be installed.
@@ -44,8 +44,8 @@ def find(home: Path, progress: Progress) -> Path:
 
 
 _HOW = (
-    "The control plane is built with Go 1.26 or newer, and there is none: install Go (https://go.dev/dl/) and put it on the "
-    "PATH, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver."
+    "Programs are built with Go 1.26 or newer, and there is none: install Go (https://go.dev/dl/) and put it on the PATH, or "
+    "name the programs: KUBEBUILDER_ASSETS is a folder with etcd and kube-apiserver, SERVICEGRAPH_PROMETHEUS a Prometheus."
 )
 
 
