@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servicegraph.checks.finding import MAX_MESSAGE, Finding
+from servicegraph.checks.verdict import MAX_MESSAGE, Verdict
 from servicegraph.graph.telling import path
 from servicegraph.model.alert import AlertState
 from servicegraph.model.vocabulary import Evidence
@@ -48,13 +48,13 @@ def circle_of(snapshot: Snapshot, source: ServiceKey, targets: Container[Service
     return None
 
 
-def circling(alert: Alert | None) -> Finding:
+def circling(alert: Alert | None) -> Verdict:
     """Tell an object which circle it has a part in."""
     if alert is None:
-        return Finding(IN_CYCLE, "False", NOT_IN_CYCLE, "nothing that it declares is part of a circle")
+        return Verdict(IN_CYCLE, "False", NOT_IN_CYCLE, "nothing that it declares is part of a circle")
     known = "acknowledged, " if alert.state is AlertState.ACKNOWLEDGED else ""
     message = f"{alert.name} ({known}{alert.severity}): {path(alert.witness)}"
-    return Finding(IN_CYCLE, "True", PART_OF_CYCLE, message[:MAX_MESSAGE], 1)
+    return Verdict(IN_CYCLE, "True", PART_OF_CYCLE, message[:MAX_MESSAGE], 1)
 
 
 def _is_declared(snapshot: Snapshot, edge: int) -> bool:

@@ -1,13 +1,13 @@
 """Whether older objects say otherwise about the same service or call: the condition `Conflicting`.
 
-It is there only while it applies, so no conflict is no finding. `writeback` calls this for each object.
+It is there only while it applies, so no conflict is no verdict. `writeback` calls this for each object.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from servicegraph.checks.finding import MAX_MESSAGE, Finding, listed
+from servicegraph.checks.verdict import MAX_MESSAGE, Verdict, listed
 
 if TYPE_CHECKING:
     from servicegraph.graph.conflicts import Conflict, Conflicts
@@ -18,14 +18,14 @@ ATTRIBUTES_DIFFER = "AttributesDiffer"
 _LONGEST_VALUE = 40
 
 
-def conflicting(found: Conflicts | None) -> Finding | None:
-    """Tell an object what it has lost; `count` of the finding is in how many places."""
+def conflicting(found: Conflicts | None) -> Verdict | None:
+    """Tell an object what it has lost; `count` of the verdict is in how many places."""
     if found is None:
         return None
     verdict = "; the older one counts"
     told = [_told(one) for one in found.named]
     message = listed(told, MAX_MESSAGE - len(verdict), beyond=found.count - len(told)) + verdict
-    return Finding(CONFLICTING, "True", ATTRIBUTES_DIFFER, message, found.count)
+    return Verdict(CONFLICTING, "True", ATTRIBUTES_DIFFER, message, found.count)
 
 
 def _told(conflict: Conflict) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servicegraph.checks.finding import MAX_MESSAGE, Finding, listed
+from servicegraph.checks.verdict import MAX_MESSAGE, Verdict, listed
 from servicegraph.model.ids import Kind
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 RESOLVED = "Resolved"
 
 
-def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Finding:
-    """Judge the targets of one object; `count` of the finding is how many are unknown."""
+def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Verdict:
+    """Judge the targets of one object; `count` of the verdict is how many are unknown."""
     unknown = [
         target for target in dict.fromkeys(targets) if target.kind == Kind.SERVICE and target not in known
     ]
     if not unknown:
-        return Finding(RESOLVED, "True", "AllTargetsKnown", _all_known(len(targets)))
+        return Verdict(RESOLVED, "True", "AllTargetsKnown", _all_known(len(targets)))
     subject = "1 target is" if len(unknown) == 1 else f"{len(unknown)} targets are"
     message = f"{subject} neither declared nor observed: "
     names: list[str] = []
@@ -36,7 +36,7 @@ def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Finding:
         names.append(str(target) + (_suggestion(known.near(target)) if length < MAX_MESSAGE else ""))
         length += len(names[-1])
     message += listed(names, MAX_MESSAGE - len(message))
-    return Finding(RESOLVED, "False", "UnknownTargets", message, len(unknown))
+    return Verdict(RESOLVED, "False", "UnknownTargets", message, len(unknown))
 
 
 def _all_known(number: int) -> str:

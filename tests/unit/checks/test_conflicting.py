@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicegraph.checks.conflicting import conflicting
-from servicegraph.checks.finding import MAX_MESSAGE
+from servicegraph.checks.verdict import MAX_MESSAGE
 from servicegraph.graph.conflicts import Conflict, Conflicts, Difference
 
 MODE = Difference("mode", "Async", "Sync")

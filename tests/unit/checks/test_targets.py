@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegraph.checks.finding import MAX_MESSAGE, listed
 from servicegraph.checks.near import KnownServices
 from servicegraph.checks.targets import resolved
+from servicegraph.checks.verdict import MAX_MESSAGE, listed
 from servicegraph.graph.columns import Node
 from servicegraph.model.ids import parse_id
 from support import graphs

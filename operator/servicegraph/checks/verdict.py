@@ -1,6 +1,6 @@
 """What a check has found out about one object, in the words of a condition.
 
-A finding is a value: `writeback` turns it into a condition of the object's status; HTTP and the command line print it.
+A verdict is a value: `writeback` turns it into a condition of the object's status; HTTP and the command line print it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MAX_MESSAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Verdict:
     """One statement about one object."""
 
     type: str
@@ -24,7 +24,7 @@ class Finding:
     message: str
     """What holds, and what to do about it; at most `MAX_MESSAGE` characters."""
     count: int = 0
-    """How many of the object's dependencies the finding is about."""
+    """How many of the object's dependencies the verdict is about."""
 
 
 def listed(parts: list[str], room: int, *, beyond: int = 0) -> str:
