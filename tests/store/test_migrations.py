@@ -132,7 +132,7 @@ async def test_a_table_that_others_hold_stops_a_migration_and_not_everyone_behin
     engine: AsyncEngine, database: str, rows: Rows
 ) -> None:
     async with transaction(engine) as holder:
-        await holder.execute("LOCK TABLE observations IN ACCESS SHARE MODE")
+        await holder.execute(f"LOCK TABLE {', '.join(metadata.tables)} IN ACCESS SHARE MODE")
         with pytest.raises(StoreConflict, match="lock timeout"):
             await asyncio.to_thread(migrate.downgrade, database, lock_timeout="10ms")
     assert await rows.one("SELECT version FROM graph_meta") == 0

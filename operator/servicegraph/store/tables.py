@@ -252,3 +252,23 @@ changes = Table(
     Index("ix_changes_removed", "source", "target", postgresql_where=text("kind = 'removed'")),
     comment="What each version changed; only ever appended to.",
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _NAME, primary_key=True, comment="the eight characters after sg_, which are no secret"),
+    Column("name", _NAME, nullable=False, comment="what the key is for; two live keys may have it"),
+    Column("sha256", LargeBinary, nullable=False, comment="of the whole key, which is stored nowhere"),
+    Column("scope", Text, nullable=False, comment="read, ingest, admin; each includes those before it"),
+    Column("query_limit", Integer, comment="requests a minute; null: the setting's, 0: no limit"),
+    Column("ingestion_limit", Integer, comment="requests a minute; null: the setting's, 0: no limit"),
+    Column("created_at", _TIME, nullable=False),
+    Column("expires_at", _TIME, comment="from when on it is refused; null: it does not expire"),
+    Column("revoked_at", _TIME, comment="since when it is refused; null: it is not revoked"),
+    Column("last_used_at", _TIME, comment="written once in a while, not at each use; null: it never was"),
+    CheckConstraint("octet_length(sha256) = 32", name="sha256"),
+    CheckConstraint("scope IN ('read', 'ingest', 'admin')", name="scope"),
+    CheckConstraint("query_limit >= 0 AND ingestion_limit >= 0", name="limits"),
+    Index(None, "name"),
+    comment="Who may ask over HTTP. No column of it makes a graph version.",
+)
