@@ -1,4 +1,4 @@
-"""What every test may ask for: a database, a cluster, a namespace in it, kubectl.
+"""What every test may ask for: a database, a cluster, a namespace in it, kubectl, a Prometheus.
 
 All are real and all are child processes on leashes, so that a test run that is killed leaves nothing running.
 Servers live for the whole run; databases and namespaces for one test.
@@ -14,7 +14,8 @@ import pytest
 
 from servicegraph import settings
 from servicegraph.model.servicedependency import API_VERSION, PLURAL
-from support import clusters, databases
+from support import clusters, databases, prometheuses
+from support.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +70,22 @@ def empty_database(postgres_server: databases.PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def control_plane(
-    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory
+    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Cluster]:
     """One Kubernetes control plane for the run, with the CRDs and roles that ship applied."""
-    with clusters.serve(local_settings, tmp_path_factory.mktemp("cluster")) as cluster:
+    folder = tmp_path_factory.mktemp("cluster")
+    with clusters.serve(local_settings, folder, progress=shown(pytestconfig)) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[prometheuses.PrometheusServer]:
+    """One Prometheus for the run, which scrapes each second what tests add to its targets."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    with prometheuses.serve(local_settings, folder, shown(pytestconfig)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,21 @@ class LocalSettings(BaseModel):
         default="",
         description="Postgres server for the tests (its user may create databases); empty starts one.",
     )
+    servicegraph_prometheus: Path | None = Field(
+        default=None, description="Prometheus to run, instead of finding or fetching one."
+    )
+    prometheus_releases_url: str = Field(
+        default="https://github.com/prometheus/prometheus/releases/download",
+        description="Where the official archives of Prometheus and their checksums lie; `none` does without.",
+    )
+    test_prometheus_url: str = Field(
+        default="",
+        description="Prometheus server for the tests, which scrapes TEST_PROMETHEUS_TARGETS; empty starts one.",
+    )
+    test_prometheus_targets: Path | None = Field(
+        default=None,
+        description="Folder whose *.json files that server takes its targets from (file_sd_configs), scraping each second.",
+    )
 
     @property
     def cache(self) -> Path:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
-import http.server
 import io
 import secrets
 import tarfile
@@ -25,6 +23,7 @@ from servicegraph.local.download import Unusable
 from servicegraph.local.lock import opened, take
 from servicegraph.local.progress import Shown
 from servicegraph.settings import LocalSettings
+from support.served import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,26 +35,6 @@ TARGET = "linux-amd64"
 @pytest.fixture
 def progress() -> Shown:
     return Shown(Console(file=io.StringIO()))
-
-
-@contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The files of a folder over HTTP."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    ) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextlib.contextmanager

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servicegraph.local.progress import Progress
     from servicegraph.settings import LocalSettings
 
 
 @contextlib.contextmanager
-def serve(settings: LocalSettings, folder: Path, *, install: bool = True) -> Iterator[Cluster]:
+def serve(
+    settings: LocalSettings, folder: Path, *, install: bool = True, progress: Progress | None = None
+) -> Iterator[Cluster]:
     """A control plane for the time of the block, with what ships applied to it unless `install` is false."""
     cluster = Cluster(
         folder,
         folder / "logs",
-        binaries.locate(settings, Shown(Console(stderr=True))),
+        binaries.locate(settings, progress or Shown(Console(stderr=True))),
         Ports(*ports.free_set(3)),
         admin_token=secrets.token_hex(16),
         operator_token=secrets.token_hex(16),

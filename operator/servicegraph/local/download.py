@@ -76,14 +76,16 @@ def programs(
     packed = folder / url.rpartition("/")[2]
     try:
         digest = _save(url, packed, algorithm, progress)
+        if digest != checksum:
+            kind = algorithm.upper().replace("SHA", "SHA-")
+            raise Unusable(
+                f"the {kind} of {packed.name} is {digest[:12]}…, not {checksum[:12]}… as published"
+            )
+        _unpack(packed, names, folder)
     except OSError as error:
         raise Unusable(f"{url}: {error}") from error
-    if digest != checksum:
-        packed.unlink()
-        kind = algorithm.upper().replace("SHA", "SHA-")
-        raise Unusable(f"the {kind} of {packed.name} is {digest[:12]}…, not {checksum[:12]}… as published")
-    _unpack(packed, names, folder)
-    packed.unlink()
+    finally:
+        packed.unlink(missing_ok=True)
 
 
 def _save(url: str, path: Path, algorithm: str, progress: Progress) -> str:
@@ -99,7 +101,7 @@ def _save(url: str, path: Path, algorithm: str, progress: Progress) -> str:
 
 def _unpack(packed: Path, names: tuple[str, ...], folder: Path) -> None:
     """Take the programs out of the archive, wherever in it they lie, and nothing else."""
-    found = set()
+    found: set[str] = set()
     with tarfile.open(packed) as archive:
         for member in archive:
             name = Path(member.name).name
@@ -111,4 +113,6 @@ def _unpack(packed: Path, names: tuple[str, ...], folder: Path) -> None:
                 (folder / name).chmod(0o755)
                 found.add(name)
     if found != set(names):
+        for name in found:  # half of it is no use, and must not pass for all of it
+            (folder / name).unlink()
         raise Unusable(f"{packed.name} lacks {', '.join(sorted(set(names) - found))}")
