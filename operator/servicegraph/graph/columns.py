@@ -7,7 +7,7 @@ observation, and refer to nodes, providers and protocols by position.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,20 @@ class Mark:
     def history(self) -> tuple[str, int]:
         """What must be equal for two versions to be comparable."""
         return self.system, self.timeline
+
+
+class ObjectName(NamedTuple):
+    """Which ServiceDependency it is, as people name it."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+NO_OBJECT = ObjectName("", "")
+"""Whose word it is where no object says it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,11 @@ _EVERY_FLAG = np.uint8(0xFF)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvidenceColumns:
-    """What is kept of the observations: an edge knows their ends, and their order tells their rank."""
+    """What is kept of the observations: an edge knows their ends."""
 
     provider: npt.NDArray[np.int16]
+    rank: npt.NDArray[np.int32]
+    """The object it comes from, as the position in `Snapshot.objects`; 0 for none."""
     evidence: npt.NDArray[np.int8]
     mode: npt.NDArray[np.int8]
     requirement: npt.NDArray[np.int8]

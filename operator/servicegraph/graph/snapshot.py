@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
+    from servicegraph.graph.columns import Mark, Node, ObjectName, ObservationColumns, Provider
     from servicegraph.graph.conflicts import Conflicts
     from servicegraph.model.alert import Alert
 
@@ -75,6 +75,8 @@ class Snapshot:
     """By uid of an object: where an older object's word counts instead of its own."""
     alerts: tuple[Alert, ...] = ()
     """By name: of all circles, and those resolved ones that are kept."""
+    objects: tuple[ObjectName, ...] = ()
+    """By rank, the oldest first, behind an empty name for what comes from no object: whose each declared observation is."""
 
     def alert_of(self, node: int) -> Alert | None:
         """The alert of the circle that a node is in; None if it is in none."""
@@ -136,6 +138,7 @@ def build(
     observations: ObservationColumns,
     conflicts: Mapping[str, Conflicts] | None = None,
     alerts: Sequence[Alert] = (),
+    objects: Sequence[ObjectName] = (),
 ) -> Snapshot:
     """Make a snapshot of everything that is stored.
 
@@ -149,6 +152,7 @@ def build(
         observations: in any order.
         conflicts: what `graph.conflicts` has found; None for none.
         alerts: those of this version, in the order of their names.
+        objects: by rank; observations that rank beyond come from an object without a name.
     """
     nodes, observations = _in_key_order(nodes, observations)
     groups = {group: number for number, group in enumerate(dict.fromkeys(one.group for one in providers))}
@@ -174,6 +178,7 @@ def build(
         in_circle=in_circle,
         conflicts=conflicts or {},
         alerts=tuple(alerts),
+        objects=tuple(objects),
     )
 
 
