@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from servicegraph.errors import SchemaMissing, StoreUnavailable
-from servicegraph.graph.columns import NEVER
+from servicegraph.graph.columns import NEVER, NO_OBJECT
 from servicegraph.ingest.batch import Batch
 from servicegraph.model.vocabulary import Flag, Mode, Requirement
 from servicegraph.store import columns, snapshot
@@ -63,6 +63,29 @@ async def test_a_dependency_that_need_not_be_seen_is_marked(engine: AsyncEngine,
     targets = [graph.nodes[at].key.name for at in graph.edges.target]
     marked = [Flag.OPTIONAL in Flag(int(flags)) for flags in graph.edges.flags]
     assert dict(zip(targets, marked, strict=True)) == {"backup": True, "cart": False}
+
+
+async def test_each_declared_edge_knows_the_objects_that_declare_it(
+    engine: AsyncEngine, writer: GraphWriter
+) -> None:
+    checkout = service("checkout")
+    await writer.commit(
+        Batch(
+            [
+                declares("checkout", "cart", "payment"),
+                declares("extra", calls(checkout, "cart"), age=3),
+            ]
+        )
+    )
+    graph = await load(engine)
+    targets = [graph.nodes[at].key.name for at in graph.edges.target]
+    ranks = graph.edges.observations.rank
+    said = {
+        name: [str(graph.objects[rank]) for rank in ranks[graph.edges.evidence(edge)]]
+        for edge, name in enumerate(targets)
+    }
+    assert said == {"cart": ["shop/extra", "shop/checkout"], "payment": ["shop/checkout"]}
+    assert graph.objects[0] == NO_OBJECT
 
 
 async def test_the_mark_says_which_graph_it_is(

@@ -14,7 +14,7 @@ import numpy as np
 
 from servicegraph.checks.near import known_services
 from servicegraph.errors import SchemaMissing
-from servicegraph.graph.columns import Mark, Node, ObservationColumns, Provider
+from servicegraph.graph.columns import NO_OBJECT, Mark, Node, ObjectName, ObservationColumns, Provider
 from servicegraph.graph.conflicts import conflicts
 from servicegraph.graph.snapshot import Snapshot, build
 from servicegraph.store import alerts, columns, nodes
@@ -57,6 +57,7 @@ class Inputs:
     observations: ObservationColumns
     conflicts: Mapping[str, Conflicts]
     alerts: Sequence[Alert]
+    objects: Sequence[ObjectName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ async def _asked(conn: Connection) -> _Answers:
         services=await nodes.read(conn),
         providers=await conn.fetch("SELECT id, name, evidence_group FROM providers ORDER BY name"),
         protocols=await conn.fetch("SELECT id, name FROM protocols ORDER BY id"),
-        objects=await conn.fetch("SELECT id FROM objects ORDER BY created_at, namespace, name, uid"),
+        objects=await conn.fetch("SELECT id, namespace, name FROM objects ORDER BY created_at, namespace, name, uid"),
         observations=await columns.copied(conn),
         claims=await differing_claims(conn),
         alerts=await alerts.kept(conn),
@@ -141,6 +142,7 @@ def _graph(answers: _Answers) -> Snapshot:
         inputs.observations,
         inputs.conflicts,
         inputs.alerts,
+        inputs.objects,
     )
     known_services(snapshot)
     return snapshot
@@ -164,4 +166,5 @@ def _inputs(answers: _Answers) -> Inputs:
         ),
         conflicts=conflicts(answers.claims),
         alerts=answers.alerts,
+        objects=[NO_OBJECT, *(ObjectName(row["namespace"], row["name"]) for row in answers.objects)],
     )
