@@ -40,7 +40,6 @@ _PATIENCE_SECONDS = 5
 """How long Postgres may take, so that a client does not wait for as long as a connection may hang."""
 
 _NAMED = 5
-_PREFIX = "cycle-"
 _name = attrgetter("name")
 
 
@@ -58,7 +57,7 @@ def cycles(ask: Ask) -> bytes:
         last, edges = alert.name, edges + count
     else:
         last = None
-    cursor = None if last is None else cursors.write_words(last)
+    cursor = None if last is None else cursors.write_words(p.question(ask.query), last)
     rest = dumps({"next_cursor": cursor, "graph_version": ask.snapshot.mark.version})
     return b'{"items":%s,%s' % (joined(page), rest[1:])
 
@@ -100,9 +99,7 @@ def _begin(ask: Ask) -> int:
     cursor = ask.query[p.CURSOR]
     if cursor is None:
         return 0
-    (last,) = cursors.read_words(cursor, 1)
-    if not last.startswith(_PREFIX):
-        raise cursors.unusable()
+    (last,) = cursors.read_words(p.question(ask.query), cursor, 1)
     return bisect_right(ask.snapshot.alerts, last, key=_name)
 
 

@@ -9,32 +9,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from servicegraph.graph.catalogue import catalogue
 from servicegraph_api import cursors, lookup
 from servicegraph_api import parameters as p
 from servicegraph_api.fragments import dumps, joined, node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import numpy.typing as npt
 
-    from servicegraph.graph.columns import Node
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph_api.answers import Ask
-    from servicegraph_api.query import Query
 
 _key = attrgetter("key")
 
 
 def services(ask: Ask) -> bytes:
     """A page of services."""
-    limit, nodes, wanted = ask.query[p.LIMIT], ask.snapshot.nodes, _wanted(ask.query)
-    found = (position for position in _services_from(ask) if wanted(nodes[position]))
-    page = list(islice(found, limit + 1))
-    cursor = cursors.write(nodes[page[limit - 1]].key) if len(page) > limit else None
-    return _page(
-        ask, [ask.memory.fragments.node(ask.snapshot, position) for position in page[:limit]], cursor
-    )
+    snapshot, limit = ask.snapshot, ask.query[p.LIMIT]
+    page = list(islice(_services_from(ask), limit + 1))
+    cursor = None
+    if len(page) > limit:
+        cursor = cursors.write(p.question(ask.query), snapshot.nodes[page[limit - 1]].key)
+    return _page(ask, [ask.memory.fragments.node(snapshot, position) for position in page[:limit]], cursor)
 
 
 def service(ask: Ask) -> bytes:
@@ -58,13 +56,13 @@ def edges(ask: Ask) -> bytes:
     if namespace is not None:
         inside = _inside(snapshot, namespace)
         wanted = wanted & (inside[snapshot.edges.source] | inside[snapshot.edges.target])
-    begin = _edges_from(snapshot, ask.query[p.CURSOR])
+    begin = _first_edge(ask)
     page = begin + np.flatnonzero(wanted[begin:])[: limit + 1]
     cursor = None
     if len(page) > limit:
         last = page[limit - 1]
         ends = (snapshot.edges.source[last], snapshot.edges.target[last])
-        cursor = cursors.write(*(snapshot.nodes[end].key for end in ends))
+        cursor = cursors.write(p.question(ask.query), *(snapshot.nodes[end].key for end in ends))
     return _page(
         ask, [ask.memory.fragments.edge(snapshot, position) for position in page[:limit].tolist()], cursor
     )
@@ -76,33 +74,36 @@ def _page(ask: Ask, items: list[bytes], cursor: str | None) -> bytes:
 
 
 def _services_from(ask: Ask) -> Iterator[int]:
-    """The positions of all shown nodes behind the cursor, of the asked namespace if there is one."""
-    shown = ask.snapshot.shown(
-        include_stale=ask.query[p.INCLUDE_STALE], include_quarantined=ask.query[p.INCLUDE_QUARANTINED]
-    )
-    cursor = ask.query[p.CURSOR]
+    """The positions of all services that are asked for, from behind the cursor on."""
+    snapshot, query, begin = ask.snapshot, ask.query, 0
+    cursor, search = query[p.CURSOR], query[p.SEARCH]
     if cursor is not None:
-        (last,) = cursors.read(cursor, 1)
-        shown = shown[np.searchsorted(shown, bisect_right(ask.snapshot.nodes, last, key=_key)) :]
-    namespace = ask.query[p.NAMESPACE]
+        (last,) = cursors.read(p.question(query), cursor, 1)
+        begin = bisect_right(snapshot.nodes, last, key=_key)
+    wanted = _wanted(ask)
+    if search is None:
+        yield from (begin + np.flatnonzero(wanted[begin:])).tolist()
+    else:
+        yield from (at for at in catalogue(snapshot).named(search, begin) if wanted[at])
+
+
+def _wanted(ask: Ask) -> npt.NDArray[np.bool_]:
+    """By node, whether it is shown, and of the asked namespace, kind and team."""
+    snapshot, query, known = ask.snapshot, ask.query, catalogue(ask.snapshot)
+    wanted = np.zeros(len(snapshot.nodes), np.bool_)
+    doubtful = {
+        "include_stale": query[p.INCLUDE_STALE],
+        "include_quarantined": query[p.INCLUDE_QUARANTINED],
+    }
+    wanted[snapshot.shown(**doubtful)] = True
+    namespace, kind, team = query[p.NAMESPACE], query[p.KIND], query[p.TEAM]
     if namespace is not None:
-        shown = shown[_inside(ask.snapshot, namespace)[shown]]
-    yield from shown.tolist()
-
-
-def _wanted(query: Query) -> Callable[[Node], bool]:
-    """Whether a node is of the asked kind, team and name; asked of every node, so what can be done before is done here."""
-    kind, team, search = query[p.KIND], query[p.TEAM], query[p.SEARCH]
-    part = None if search is None else search.casefold()
-
-    def is_wanted(node: Node) -> bool:
-        return (
-            (kind is None or node.key.kind == kind)
-            and (team is None or node.team == team)
-            and (part is None or part in node.key.name.casefold())
-        )
-
-    return is_wanted
+        wanted &= _inside(snapshot, namespace)
+    if kind is not None:
+        wanted &= known.of_kinds([kind])
+    if team is not None:
+        wanted &= known.of_team(team)
+    return wanted
 
 
 def _inside(snapshot: Snapshot, namespace: str) -> npt.NDArray[np.bool_]:
@@ -118,11 +119,12 @@ def _inside(snapshot: Snapshot, namespace: str) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _edges_from(snapshot: Snapshot, cursor: str | None) -> int:
-    """The position of the first edge behind the cursor; its own edge and services may have gone since."""
+def _first_edge(ask: Ask) -> int:
+    """The position of the first edge behind the cursor; the cursor's own edge and services may have gone since."""
+    snapshot, cursor = ask.snapshot, ask.query[p.CURSOR]
     if cursor is None:
         return 0
-    source, target = cursors.read(cursor, 2)
+    source, target = cursors.read(p.question(ask.query), cursor, 2)
     at = bisect_left(snapshot.nodes, source, key=_key)
     begin = int(snapshot.outgoing.start[at])
     if snapshot.position(source) is None:

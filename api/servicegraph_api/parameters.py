@@ -83,6 +83,11 @@ EDGE_FILTER: tuple[Parameter[Any], ...] = (PROVIDER, MODE, REQUIREMENT, MIN_CONF
 PAGE: tuple[Parameter[Any], ...] = (LIMIT, CURSOR)
 
 
+def question(query: Query) -> str:
+    """What a list is asked for, wherever its page begins and however long it is; differs between lists, whose filters do."""
+    return query.normal_but(*PAGE)
+
+
 def edge_filter(query: Query) -> EdgeFilter:
     """The filter that the parameters of `EDGE_FILTER` ask for."""
     return EdgeFilter(

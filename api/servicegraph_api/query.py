@@ -54,7 +54,12 @@ class Query:
     @property
     def normal(self) -> str:
         """The same text for any spelling and order of the same question."""
-        return repr(sorted(self._values.items(), key=lambda item: item[0]))
+        return self.normal_but()
+
+    def normal_but(self, *parameters: Parameter[Any]) -> str:
+        """The same, whatever these parameters say."""
+        left_out = {parameter.name for parameter in parameters}
+        return repr(sorted((name, value) for name, value in self._values.items() if name not in left_out))
 
 
 def read(parameters: Iterable[Parameter[Any]], given: MultiMapping[str]) -> Query:

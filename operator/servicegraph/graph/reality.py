@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy import sparse
 
+from servicegraph.graph.catalogue import catalogue
 from servicegraph.graph.merge import freeze
 from servicegraph.model.ids import Kind
 from servicegraph.model.vocabulary import Evidence, Flag, Mode
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     Int32s = npt.NDArray[np.int32]
 
 _IN_DOUBT = np.uint8(Flag.STALE | Flag.QUARANTINED)
-_KINDS = {kind.value: number for number, kind in enumerate(Kind)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,35 +83,34 @@ def _reality(snapshot: Snapshot) -> Reality:
     of_object = said.evidence == Evidence.DECLARED
     of_telemetry = (said.evidence >= Evidence.BOTH_ENDS) & ((said.flags & _IN_DOUBT) == 0)
     declared, observed = edges.rest_on(of_object), edges.rest_on(of_telemetry)
-    kinds = np.fromiter((_KINDS[one.key.kind] for one in snapshot.nodes), np.int8, len(snapshot.nodes))
     found = Reality(
         declared=declared,
         optional=edges.rest_on(of_object & ((said.flags & np.uint8(Flag.OPTIONAL)) != 0)),
         observed=observed,
-        judged=observed | _visible(snapshot, kinds),
-        relayed=_relayed(snapshot, kinds, declared, observed),
+        judged=observed | _visible(snapshot),
+        relayed=_relayed(snapshot, declared, observed),
         reverse=_reverse(snapshot),
     )
     freeze(found)
     return found
 
 
-def _visible(snapshot: Snapshot, kinds: npt.NDArray[np.int8]) -> Bools:
+def _visible(snapshot: Snapshot) -> Bools:
     """By edge, whether some source of telemetry shows calls between services of the kinds of its ends."""
     edges = snapshot.edges
     visible = np.zeros(len(edges), np.bool_)
     for sees in {one.sees for one in snapshot.providers if one.sees}:
-        seen = np.isin(kinds, [_KINDS[kind] for kind in sees])
+        seen = catalogue(snapshot).of_kinds(sees)
         visible |= seen[edges.source] & seen[edges.target]
     return visible
 
 
-def _relayed(snapshot: Snapshot, kinds: npt.NDArray[np.int8], declared: Bools, observed: Bools) -> Bools:
+def _relayed(snapshot: Snapshot, declared: Bools, observed: Bools) -> Bools:
     """By edge, whether it is an observed message between two that both have a declared edge to, or from, the same queue."""
     edges, count = snapshot.edges, len(snapshot.nodes)
     relayed = np.zeros(len(edges), np.bool_)
     messages = np.flatnonzero(observed & ~declared & (edges.mode == Mode.ASYNC))
-    queue = kinds == _KINDS[Kind.QUEUE]
+    queue = catalogue(snapshot).of_kinds([Kind.QUEUE])
     to, from_ = declared & queue[edges.target], declared & queue[edges.source]
     user = np.concatenate((edges.source[to], edges.target[from_]))
     used = np.concatenate((edges.target[to], edges.source[from_]))
