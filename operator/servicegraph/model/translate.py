@@ -8,7 +8,7 @@ that says why. Pure: no clock, no graph. `reconcile.run` calls it next before `i
 from __future__ import annotations
 
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -32,6 +32,24 @@ DUPLICATE_DEPENDENCY = "DuplicateDependency"
 MAX_MESSAGE = 1000
 
 
+class Said(NamedTuple):
+    """What a good spec says, targets and source known in full."""
+
+    statement: Statement
+    observations: tuple[Observation, ...]
+
+
+class Refusal(NamedTuple):
+    """Why a spec that is well formed cannot be accepted in its namespace."""
+
+    reason: str
+    """CamelCase, for the condition."""
+    message: str
+    """What is wrong, which field, how to mend it."""
+    path: str
+    """The field."""
+
+
 def translate(body: Mapping[str, Any]) -> DeclaredObject | StalledObject:
     """What the object declares, or why it cannot be accepted. `body` is the whole object, metadata included."""
     meta = body["metadata"]
@@ -46,20 +64,21 @@ def translate(body: Mapping[str, Any]) -> DeclaredObject | StalledObject:
         spec = ServiceDependencySpec.model_validate(body.get("spec") or {})
     except ValidationError as error:
         return StalledObject(**identity, reason=INVALID_SPEC, message=summary(faults(error))[:MAX_MESSAGE])
-    namespace = meta["namespace"]
+    said = said_by(meta["namespace"], spec)
+    if isinstance(said, Refusal):
+        return StalledObject(**identity, reason=said.reason, message=said.message[:MAX_MESSAGE])
+    return DeclaredObject(**identity, statement=said.statement, observations=said.observations)
+
+
+def said_by(namespace: str, spec: ServiceDependencySpec) -> Said | Refusal:
+    """What a spec says in an object of this namespace, or why it cannot be accepted there."""
     targets = [target_key(namespace, one.name, one.namespace, one.kind) for one in spec.dependencies or ()]
     source = ServiceKey("", namespace, spec.service.name, spec.service.kind)
     refusal = _refusal(source, targets)
     if refusal:
-        return StalledObject(**identity, reason=refusal[0], message=refusal[1][:MAX_MESSAGE])
-    return DeclaredObject(
-        **identity,
-        statement=_statement(source, spec),
-        observations=tuple(
-            _observation(source, target, one)
-            for target, one in zip(targets, spec.dependencies or (), strict=True)
-        ),
-    )
+        return refusal
+    edges = zip(targets, spec.dependencies or (), strict=True)
+    return Said(_statement(source, spec), tuple(_observation(source, target, one) for target, one in edges))
 
 
 def target_key(own_namespace: str, name: str, namespace: str, kind: str) -> ServiceKey:
@@ -68,19 +87,23 @@ def target_key(own_namespace: str, name: str, namespace: str, kind: str) -> Serv
     return ServiceKey("", intern(place), intern(name), intern(kind))
 
 
-def _refusal(source: ServiceKey, targets: list[ServiceKey]) -> tuple[str, str] | None:
-    """Reason and message when the targets, now that they are known in full, cannot stand beside each other."""
+def _refusal(source: ServiceKey, targets: list[ServiceKey]) -> Refusal | None:
+    """Why the targets, now that they are known in full, cannot stand beside each other; None if they can."""
     first: dict[ServiceKey, int] = {}
     for position, target in enumerate(targets):
         path = f"spec.dependencies[{position}]"
         if target == source:
-            return SELF_DEPENDENCY, (
-                f"{path} is {source} itself: remove it, or name another namespace or kind if another service is meant"
+            return Refusal(
+                SELF_DEPENDENCY,
+                f"{path} is {source} itself: remove it, or name another namespace or kind if another service is meant",
+                path,
             )
         if target in first:
-            return DUPLICATE_DEPENDENCY, (
+            return Refusal(
+                DUPLICATE_DEPENDENCY,
                 f"{path} and spec.dependencies[{first[target]}] both mean {target}, one with its namespace"
-                " and one without: keep one of them"
+                " and one without: keep one of them",
+                path,
             )
         first[target] = position
     return None
