@@ -9,7 +9,7 @@ import pytest
 
 from flow.loop import running, until
 from servicegraph.model.translate import translate
-from servicegraph.writeback.desired import Stalled, Stored, Waiting
+from servicegraph.writeback.standing import Stalled, Stored, Waiting
 from support.manifests import manifest
 from support.teams import Team
 

@@ -30,8 +30,9 @@ from servicegraph.model.observation import DeclaredObject, RemovedObject
 from servicegraph.model.translate import translate
 from servicegraph.store.engine import open_engine, transaction
 from servicegraph.store.snapshot import load
-from servicegraph.writeback.desired import Stalled, Stored, desired
+from servicegraph.writeback.desired import desired
 from servicegraph.writeback.live import LiveObject
+from servicegraph.writeback.standing import Stalled, Stored
 from support import lives, snapshots, soaking, stored
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from oracle.bodies import Body
     from oracle.readings import Reading
     from servicegraph.graph.snapshot import Snapshot
-    from servicegraph.writeback.desired import Standing
+    from servicegraph.writeback.standing import Standing
 
 T = TypeVar("T")
 

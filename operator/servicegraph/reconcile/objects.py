@@ -10,11 +10,11 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from servicegraph.writeback.desired import Waiting
 from servicegraph.writeback.live import LiveObject
+from servicegraph.writeback.standing import Waiting
 
 if TYPE_CHECKING:
-    from servicegraph.writeback.desired import Standing
+    from servicegraph.writeback.standing import Standing
 
 _GONE_KEPT = 20_000
 

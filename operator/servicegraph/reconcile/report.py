@@ -11,7 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from servicegraph import log
-from servicegraph.writeback.desired import Stored, desired
+from servicegraph.writeback.desired import desired
+from servicegraph.writeback.standing import Stored
 
 if TYPE_CHECKING:
     from servicegraph.clock import Clock

@@ -24,7 +24,7 @@ from servicegraph.model.observation import DeclaredObject, RemovedObject, Stalle
 from servicegraph.model.translate import translate
 from servicegraph.reconcile.backoff import Backoff
 from servicegraph.reconcile.inbox import Change
-from servicegraph.writeback.desired import Stalled, Stored, Waiting
+from servicegraph.writeback.standing import Stalled, Stored, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -35,9 +35,7 @@ OURS = (READY, RESOLVED, OBSERVED, IN_CYCLE, RECONCILING, STALLED, CONFLICTING)
 STORED = "Stored"
 """Ready: nothing is left to do."""
 NOT_EVALUATED = "NotEvaluated"
-"""Resolved, Observed, InCycle: no graph that holds this generation has been looked at yet."""
-NO_PROVIDER = "NoProvider"
-"""Observed: no source of telemetry is set up, so nothing can be said."""
+"""Resolved, Observed, InCycle: no graph that holds this generation, or no telemetry since, has been looked at yet."""
 
 _LONGEST = 4096
 

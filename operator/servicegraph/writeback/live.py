@@ -35,6 +35,8 @@ class LiveObject:
     """The service that its spec is about; None where that cannot be read."""
     targets: tuple[ServiceKey, ...]
     """What its spec names, as far as it can be read: a spec that cannot be accepted may name anything."""
+    optional: tuple[ServiceKey, ...]
+    """Those of them that need never be seen in telemetry."""
     status_json: bytes
 
     @classmethod
@@ -50,6 +52,7 @@ class LiveObject:
             resource_version=meta["resourceVersion"],
             source=_key(meta["namespace"], {**_fields(spec.get("service")), "namespace": ""}),
             targets=tuple(_targets(meta["namespace"], spec)),
+            optional=tuple(_targets(meta["namespace"], spec, observation="Optional")),
             status_json=written(_fields(body.get("status"))),
         )
 
@@ -65,12 +68,15 @@ def _fields(part: Any) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _targets(own_namespace: str, spec: Mapping[str, Any]) -> Iterator[ServiceKey]:
-    """The targets that can be read out of a spec that nobody has checked."""
+def _targets(
+    own_namespace: str, spec: Mapping[str, Any], observation: str | None = None
+) -> Iterator[ServiceKey]:
+    """The targets that can be read out of a spec that nobody has checked: all, or those of which it says `observation`."""
     dependencies = spec.get("dependencies")
     for one in dependencies if isinstance(dependencies, list) else ():
-        key = _key(own_namespace, _fields(one))
-        if key is not None:
+        said = _fields(one)
+        key = _key(own_namespace, said)
+        if key is not None and observation in {None, said.get("observation")}:
             yield key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from servicegraph.reconcile.objects import Objects
-from servicegraph.writeback.desired import Stalled, Stored, Waiting
+from servicegraph.writeback.standing import Stalled, Stored, Waiting
 from support.bodies import body
 
 UID = "uid-shop-a"

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicegraph.checks.observing import Watcher
 from servicegraph.graph.columns import Node
 from servicegraph.graph.conflicts import Conflict, Conflicts, Difference
 from servicegraph.model.ids import ServiceKey
 from servicegraph.model.status import ServiceDependencyStatus
-from servicegraph.writeback.desired import Stalled, Standing, Stored, Waiting, desired, differs
+from servicegraph.writeback.desired import desired, differs
 from servicegraph.writeback.live import LiveObject
+from servicegraph.writeback.standing import Stalled, Standing, Stored, Waiting
 from support.bodies import body
 from support.cyclealerts import Versions, only
-from support.graphs import MARK, snapshot
+from support.graphs import MARK, SEES, snapshot
+from support.reference import Fact
 
 if TYPE_CHECKING:
     from servicegraph.graph.snapshot import Snapshot
@@ -27,6 +30,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=5)
 GRAPH = snapshot([], [Node(ServiceKey("", "shop", name, "Service"), stated=True) for name in ("a", "b")])
 VERSION = MARK.version
+UNSEEN = snapshot([Fact(0, 1)], GRAPH.nodes)
+SEEN = snapshot([Fact(0, 1), Fact(0, 1, provider=3, evidence=3, requirement=0)], GRAPH.nodes)
+WATCHED = (Watcher(SEES, NOW),)
 LOST = Conflict("shop/old", "shop/a → shop/b", (Difference("mode", "Async", "Sync"),))
 CONFLICTED = replace(GRAPH, conflicts={"uid-shop-a": Conflicts((LOST,), 1)})
 
@@ -82,6 +88,43 @@ def test_a_restart_finds_nothing_to_write_even_before_the_graph_is_loaded() -> N
     status = desired(live(targets=("nobody",)), Stored(1, VERSION), GRAPH, NOW)
     again = desired(live(status, targets=("nobody",)), Stored(1, VERSION), None, LATER)
     assert not differs(status, again)
+
+
+def test_what_telemetry_says_is_on_the_object_and_in_its_numbers() -> None:
+    status = desired(live(), Stored(1, VERSION), UNSEEN, NOW, WATCHED)
+    assert conditions(status)["Observed"] == ("False", "NeverObserved")
+    assert status["summary"] == {
+        "declared": 1,
+        "observed": 0,
+        "unobserved": 1,
+        "undeclared": 0,
+        "unresolved": 0,
+    }
+    status = desired(live(status), Stored(1, VERSION), SEEN, LATER, WATCHED)
+    assert conditions(status)["Observed"] == ("True", "AllObserved")
+    assert status["summary"] == {
+        "declared": 1,
+        "observed": 1,
+        "unobserved": 0,
+        "undeclared": 0,
+        "unresolved": 0,
+    }
+
+
+def test_a_target_that_need_not_be_seen_is_not_missing() -> None:
+    shown = body("a", targets=("b",))
+    shown["spec"]["dependencies"][0]["observation"] = "Optional"
+    status = desired(LiveObject.of(shown), Stored(1, VERSION), UNSEEN, NOW, WATCHED)
+    assert conditions(status)["Observed"] == ("True", "AllObserved")
+
+
+def test_what_telemetry_said_stays_until_it_is_known_which_sources_there_are() -> None:
+    status = desired(live(), Stored(1, VERSION), UNSEEN, NOW, WATCHED)
+    for graph, watchers in ((UNSEEN, None), (None, WATCHED), (None, None)):
+        assert not differs(status, desired(live(status), Stored(1, VERSION), graph, LATER, watchers))
+    unknown = desired(live(status, generation=2), Stored(2, VERSION), UNSEEN, LATER, None)
+    assert conditions(unknown)["Observed"] == ("Unknown", "NotEvaluated")
+    assert unknown["summary"] == {"declared": 1, "unresolved": 0}
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
