@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from servicegraph.graph.snapshot import Snapshot
     from servicegraph_api.answers import Ask
 
 _key = attrgetter("key")
@@ -54,7 +53,7 @@ def edges(ask: Ask) -> bytes:
     wanted = p.edge_filter(ask.query).mask(snapshot)
     namespace = ask.query[p.NAMESPACE]
     if namespace is not None:
-        inside = _inside(snapshot, namespace)
+        inside = catalogue(snapshot).in_namespace(namespace)
         wanted = wanted & (inside[snapshot.edges.source] | inside[snapshot.edges.target])
     begin = _first_edge(ask)
     page = begin + np.flatnonzero(wanted[begin:])[: limit + 1]
@@ -98,25 +97,12 @@ def _wanted(ask: Ask) -> npt.NDArray[np.bool_]:
     wanted[snapshot.shown(**doubtful)] = True
     namespace, kind, team = query[p.NAMESPACE], query[p.KIND], query[p.TEAM]
     if namespace is not None:
-        wanted &= _inside(snapshot, namespace)
+        wanted &= known.in_namespace(namespace)
     if kind is not None:
         wanted &= known.of_kinds([kind])
     if team is not None:
         wanted &= known.of_team(team)
     return wanted
-
-
-def _inside(snapshot: Snapshot, namespace: str) -> npt.NDArray[np.bool_]:
-    """By node, whether it is in `namespace`: in each cluster these stand side by side."""
-    nodes, inside, at = snapshot.nodes, np.zeros(len(snapshot.nodes), np.bool_), 0
-    while at < len(nodes):
-        cluster = nodes[at].key.cluster
-        begin, end = (
-            bisect_left(nodes, (cluster, name), at, key=_key) for name in (namespace, f"{namespace}\0")
-        )
-        inside[begin:end] = True
-        at = bisect_left(nodes, (f"{cluster}\0",), end, key=_key)
-    return inside
 
 
 def _first_edge(ask: Ask) -> int:

@@ -36,7 +36,7 @@ NAMESPACE: Parameter[str | None] = Parameter(
     {"type": "string", "minLength": 1},
 )
 SEARCH = free("q", "Only services with this text in their name, in any case.")
-TEAM = free("team", "Only services of this team.")
+TEAM = free("team", "Only services of this team; of an edge, either end.")
 KIND = choice("kind", _KINDS, None, "The kind of the service.")
 CLUSTER: Parameter[str] = Parameter(
     "cluster",

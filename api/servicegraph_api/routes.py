@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from servicegraph_api import cycles, dependencies, lists, probes
+from servicegraph_api import cycles, dependencies, drift, lists, probes
 from servicegraph_api import parameters as p
 from servicegraph_api.answers import from_snapshot, with_history
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
@@ -57,6 +57,10 @@ ROUTES: tuple[Route, ...] = (
     _graph("/edges", lists.edges, "Lists the edges of the graph.", (p.NAMESPACE, *p.EDGE_FILTER, *p.PAGE)),
     _graph("/cycles", cycles.cycles, "Lists the circles of services that depend on each other, those that are gone too.",
            (p.STATE, p.SEVERITY, *p.PAGE)),
+    _graph("/drift", drift.compared,
+           "Holds what is declared against what telemetry shows. An edge is in one list at most; `declared_in` names the"
+           " objects that declare calls of the sources of `observed_only`.",
+           (p.NAMESPACE, p.TEAM)),
     Route("GET", "/api/v1/cycles/{name}", with_history(cycles.cycle), "One circle, and what happened to it.", READ),
     Route("GET", "/healthz", probes.alive, "Whether the process lives."),
     Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),

@@ -15,7 +15,7 @@ from servicegraph.checks.spelling import Spelling
 from servicegraph.model.vocabulary import Evidence, Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -44,17 +44,38 @@ class KnownServices:
         at = self._position(key)
         return at is not None and bool(self._known[at])
 
-    def near(self, wanted: ServiceKey) -> tuple[str, ...]:
-        """The ids of at most three known services that may have been meant, the likeliest first; `wanted` itself never is."""
-        ranked: list[tuple[int, int, ServiceKey]] = []
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """By node of the snapshot, whether it is known; not to be written to."""
+        return self._known
+
+    def near(self, wanted: ServiceKey, among: npt.NDArray[np.bool_] | None = None) -> tuple[str, ...]:
+        """The ids of at most three known services that may have been meant, the likeliest first; `wanted` itself never is.
+
+        Args:
+            wanted: whom nobody knows by that name.
+            among: by node of the snapshot, whether it may be meant; None for all.
+        """
+        return first(self.ranked(wanted, among))
+
+    def ranked(
+        self, wanted: ServiceKey, among: npt.NDArray[np.bool_] | None = None
+    ) -> list[tuple[int, int, ServiceKey]]:
+        """All that `near` chooses from, each behind how strange it would be to mean it; `first` puts several lists together."""
+        found: list[tuple[int, int, ServiceKey]] = []
         for name, strangeness in self._names.spelling.alike(wanted.name.casefold()).items():
             for at in self._names.positions(name):
                 key = self._nodes[at].key
-                if key == wanted or key.cluster != wanted.cluster:
+                if key == wanted or key.cluster != wanted.cluster or (among is not None and not among[at]):
                     continue
                 elsewhere = (key.namespace != wanted.namespace) + (key.kind != wanted.kind)
-                ranked.append((strangeness + elsewhere, strangeness, key))
-        return tuple(str(key) for _, _, key in sorted(ranked)[:AT_MOST])
+                found.append((strangeness + elsewhere, strangeness, key))
+        return found
+
+
+def first(ranked: Iterable[tuple[int, int, ServiceKey]]) -> tuple[str, ...]:
+    """The ids of the likeliest three."""
+    return tuple(str(key) for _, _, key in sorted(set(ranked))[:AT_MOST])
 
 
 @lru_cache(maxsize=1)

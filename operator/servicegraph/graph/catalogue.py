@@ -6,9 +6,10 @@ reality pick by it; a name that may be misspelt is the business of `checks.near`
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
 
 _KINDS = {kind.value: number for number, kind in enumerate(Kind)}
+_key = attrgetter("key")
 _END = "\0"
 """Stands behind each name in the text of all names."""
 
 
 class Catalogue:
-    """Which nodes are of some kind, belong to some team or bear some name; take the one that `catalogue` keeps."""
+    """Which nodes are of some kind, in some namespace, of some team or name; take the one that `catalogue` keeps."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._nodes = nodes
@@ -46,6 +48,18 @@ class Catalogue:
         """By node, whether it belongs to this team."""
         codes, code = self._teams
         return np.equal(code, codes.get(team, -1))
+
+    def in_namespace(self, namespace: str) -> Bools:
+        """By node, whether it is in this namespace of any cluster: in each cluster they stand side by side."""
+        nodes, inside, at = self._nodes, np.zeros(len(self._nodes), np.bool_), 0
+        while at < len(nodes):
+            cluster = nodes[at].key.cluster
+            begin, end = (
+                bisect_left(nodes, (cluster, name), at, key=_key) for name in (namespace, f"{namespace}\0")
+            )
+            inside[begin:end] = True
+            at = bisect_left(nodes, (f"{cluster}\0",), end, key=_key)
+        return inside
 
     def named(self, part: str, begin: int = 0) -> Iterator[int]:
         """The positions from `begin` on of nodes with `part` in their name, in any case; ascending, found as they are taken."""
