@@ -31,12 +31,33 @@ class Settings(BaseModel):
     )
     db_pool_size: int = Field(default=20, ge=1, le=1000, description="Connections to Postgres kept open.")
     db_max_overflow: int = Field(default=10, ge=0, le=1000, description="Further connections under load.")
+    redis_url: str = Field(
+        default="",
+        description="Valkey or Redis, as `redis://user:password@host:port/0` (`rediss://` with TLS), where replicas share their"
+        " rate limits; empty counts in each process.",
+    )
     api_host: str = Field(
         default="127.0.0.1",
         description="Address the HTTP server binds to; the image and the chart set 0.0.0.0.",
     )
     api_port: int = Field(
         default=8000, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one."
+    )
+    rate_limit_query: int = Field(
+        default=60,
+        ge=0,
+        le=1_000_000,
+        description="Requests that only look, a minute and key; 0 does not limit. A key may have a limit of its own.",
+    )
+    rate_limit_ingestion: int = Field(
+        default=10,
+        ge=0,
+        le=1_000_000,
+        description="Requests that change the graph, a minute and key; 0 does not limit. A key may have a limit of its own.",
+    )
+    anonymous_read: bool = Field(
+        default=False,
+        description="Whether requests that only look may come without a key; they are limited by address.",
     )
     status_writes_per_second: float = Field(
         default=50,
@@ -54,6 +75,22 @@ class Settings(BaseModel):
         gt=0,
         le=1,
         description="Share of all objects that one comparison may remove (from 100 objects on) without being told to.",
+    )
+    prometheus_url: str = Field(
+        default="",
+        description="Prometheus with OpenTelemetry service-graph metrics, such as `http://prometheus.monitoring:9090`: a source of"
+        " telemetry named `default`, unless a DiscoverySource of that name exists. Empty asks none.",
+    )
+    prometheus_timeout_seconds: float = Field(
+        default=30, ge=1, le=300, description="Seconds that PROMETHEUS_URL may take for one answer."
+    )
+    otel_graph_ingest_interval_minutes: float = Field(
+        default=5, ge=0.25, le=1440, description="Minutes between two polls of PROMETHEUS_URL."
+    )
+    quarantine: str = Field(
+        default="",
+        description="Names seen in telemetry that are kept out of every answer unless asked for, separated by commas, beside those"
+        " that are never a service: unknown, outgoing, localhost, …",
     )
     stale_edge_retention_hours: float = Field(
         default=720,
@@ -88,11 +125,19 @@ class Settings(BaseModel):
         description="Path of a kubeconfig; empty uses the pod's service account, else the usual place.",
     )
     servicegraph_url: str = Field(default="", description="Where the command line finds the HTTP server.")
+    servicegraph_api_key: str = Field(
+        default="", repr=False, description="The key that the command line sends there."
+    )
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to watch; empty means all."""
-        return tuple(part.strip() for part in self.watch_namespaces.split(",") if part.strip())
+        return _listed(self.watch_namespaces)
+
+    @property
+    def quarantined(self) -> tuple[str, ...]:
+        """The names to quarantine, beside the built-in ones."""
+        return _listed(self.quarantine)
 
 
 class LocalSettings(BaseModel):
@@ -112,6 +157,10 @@ class LocalSettings(BaseModel):
     test_database_url: str = Field(
         default="",
         description="Postgres server for the tests (its user may create databases); empty starts one.",
+    )
+    test_redis_url: str = Field(
+        default="",
+        description="Valkey or Redis for the tests that leave it whole; empty starts one.",
     )
     servicegraph_prometheus: Path | None = Field(
         default=None, description="Prometheus to run, instead of finding or fetching one."
@@ -152,6 +201,11 @@ def load_local(environ: Mapping[str, str] | None = None) -> LocalSettings:
 def for_child(**changes: str) -> dict[str, str]:
     """Our environment with `changes`, for a child process."""
     return {**os.environ, **changes}  # noqa: TID251 - the one place that may
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What is separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _read(kind: type[_Kind], environ: Mapping[str, str] | None) -> _Kind:

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from servicegraph import cli
-from servicegraph.cli.ack import ack, moment
+from servicegraph.cli.ack import ack
+from servicegraph.cli.moments import moment
 from servicegraph.kube.client import FIELD_MANAGER, PEOPLE
 from servicegraph.local import ports
 from servicegraph.model.servicedependency import API_VERSION
@@ -194,7 +195,7 @@ def test_a_cluster_that_does_not_answer_is_one_line(
     ],
 )
 def test_a_span_is_counted_from_now(text: str, span: timedelta) -> None:
-    assert moment(text, NOW) == NOW + span
+    assert moment(text, NOW, "--until") == NOW + span
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_a_span_is_counted_from_now(text: str, span: timedelta) -> None:
     ],
 )
 def test_a_time_is_in_utc_unless_it_names_an_offset(text: str, hour: int, minute: int) -> None:
-    assert moment(text, NOW) == datetime(2026, 11, 25, hour, minute, tzinfo=UTC)
+    assert moment(text, NOW, "--until") == datetime(2026, 11, 25, hour, minute, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -217,13 +218,13 @@ def test_a_time_is_in_utc_unless_it_names_an_offset(text: str, hour: int, minute
 )
 def test_what_is_no_time_is_told_what_to_write(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is no time; write a span such as 90d, 12h or 1h30m, a day"):
-        moment(text, NOW)
+        moment(text, NOW, "--until")
 
 
 @pytest.mark.parametrize("text", ["0s", "2026-11-24", "2026-11-24 12:00", "2026-11-24T12:30+01:00"])
 def test_an_end_that_has_passed_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="has passed already; write a span"):
-        moment(text, NOW)
+        moment(text, NOW, "--until")
 
 
 @pytest.mark.parametrize(

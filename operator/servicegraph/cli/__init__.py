@@ -15,6 +15,7 @@ from servicegraph.errors import ServicegraphError
 _LAZY = {
     "run": ("servicegraph.cli.run", "run"),
     "migrate": ("servicegraph.cli.migrate", "migrate"),
+    "api-keys": ("servicegraph.cli.apikeys", "api_keys"),
     "local": ("servicegraph.cli.local", "local"),
     "graph": ("servicegraph.cli.graph", "graph"),
     "cycles": ("servicegraph.cli.cycles", "cycles"),

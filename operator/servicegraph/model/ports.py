@@ -1,6 +1,7 @@
 """What the HTTP server and the checks need from the world, as protocols, so that they know neither Postgres nor each other.
 
-`store.current` implements `GraphReader`, `store.alerts` the `AlertHistory`; `cli.run` wires them.
+`store.current` implements `GraphReader`, `store.alerts` the `AlertHistory`, `store.keyring` the `KeyRing`; `cli.run` wires
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.alert import TransitionRecord
+    from servicegraph.model.apikey import ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,26 @@ class AlertHistory(Protocol):
         Raises:
             StoreUnavailable: it cannot be asked now.
         """
+        ...
+
+
+class KeyRing(Protocol):
+    """Knows the API keys."""
+
+    def known(self, key_id: str, /) -> ApiKey | None:
+        """The key of that id as far as this process knows, revoked and expired ones too; asks nobody."""
+        ...
+
+    async def look_up(self, key_id: str, /) -> ApiKey | None:
+        """The same after asking anew, for an id that is not known: the key may have been made just now.
+
+        Raises:
+            StoreUnavailable: nobody can be asked now, so it cannot be said that there is no such key.
+        """
+        ...
+
+    def used(self, key: ApiKey, /) -> None:
+        """Remember that `key` opened something now; quick, as it is called for every request."""
         ...
 
 

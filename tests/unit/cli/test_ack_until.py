@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 
-from servicegraph.cli.ack import moment
+from servicegraph.cli.moments import moment
 
 NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
     ],
 )
 def test_a_day_a_time_or_a_span_is_a_moment(text: str, end: datetime) -> None:
-    assert moment(text, NOW) == end
+    assert moment(text, NOW, "--until") == end
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_anything_else_is_told_what_it_takes(text: str) -> None:
         click.BadParameter,
         match="is no time; write a span such as 90d, 12h or 1h30m, a day such as 2027-01-31, or a time",
     ):
-        moment(text, NOW)
+        moment(text, NOW, "--until")
 
 
 @pytest.mark.parametrize("text", ["2026-12-01", "2026-12-01T10:30:00Z", "1999-01-01", "0d"])
 def test_a_moment_that_has_passed_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="has passed"):
-        moment(text, NOW)
+        moment(text, NOW, "--until")
