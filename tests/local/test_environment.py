@@ -254,22 +254,18 @@ def test_in_the_foreground_it_runs_until_it_is_told_to_stop(tmp_path: Path, numb
         text=True,
         env=environment(),
     )
-    state = place.await_state() if await_held(place, up) else None
+    assert up.stdout is not None
+    said = up.stdout.readline()  # the signal comes after the words, or they would never be said
+    state = place.state()
     assert state is not None
     assert state.supervisor == up.pid
     up.send_signal(number)
-    said, progress = up.communicate()
+    _, progress = up.communicate()
     assert up.returncode == 0
     assert "is running; Ctrl-C stops it" in said
     assert "✓ Stopping postgres" in progress
     assert not place.is_held()
     forget(tmp_path)
-
-
-def await_held(place: Place, up: subprocess.Popen[str]) -> bool:
-    """Wait until `up` has begun, or ended."""
-    await_that(lambda: place.is_held() or up.poll() is not None, "the start has begun")
-    return place.is_held()
 
 
 def test_a_port_that_is_taken_is_refused_by_number(state: State, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicegraph.local import signals
 from servicegraph.local.process import Command
 from servicegraph.local.supervisor import Part, Supervisor, delay
 
@@ -68,11 +69,44 @@ def test_a_part_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Pat
         process = supervisor.start(Part(command, is_ready=lambda: True))
         folder.rmdir()
         os.kill(process.pid, signal.SIGKILL)
-        with pytest.raises(Enough):
-            supervisor.watch()
+        with pytest.raises(Enough), signals.called(signal.SIGUSR1) as bell:
+            supervisor.watch(bell, lambda: None)
     finally:
         supervisor.stop()
     died, failed, runs = progress.notes
     assert "was killed by SIGKILL" in died
     assert failed.startswith("program cannot be started: ")
     assert runs.startswith("program runs again as process ")
+
+
+def test_a_bell_is_answered_while_the_parts_run(tmp_path: Path) -> None:
+    supervisor = Supervisor(Repairing(tmp_path))
+    command = Command("program", ("sleep", "infinity"), tmp_path / "log")
+
+    def answer() -> None:
+        raise Enough
+
+    try:
+        process = supervisor.start(Part(command, is_ready=lambda: True))
+        with signals.called(signal.SIGUSR1) as bell:
+            signals.send(os.getpid(), signal.SIGUSR1)
+            with pytest.raises(Enough):
+                supervisor.watch(bell, answer)
+        assert process.ended() is None
+    finally:
+        supervisor.stop()
+
+
+def test_a_part_that_is_given_up_ends_and_the_others_stay(tmp_path: Path) -> None:
+    supervisor = Supervisor(Repairing(tmp_path))
+    parts = [
+        Part(Command(name, ("sleep", "infinity"), tmp_path / "log"), is_ready=lambda: True)
+        for name in ("one", "two")
+    ]
+    try:
+        first, second = (supervisor.start(part) for part in parts)
+        supervisor.give_up(parts[0])
+        assert first.ended() is not None
+        assert second.ended() is None
+    finally:
+        supervisor.stop()

@@ -31,7 +31,7 @@ _RECIPE = Recipe(
     title="Building an OpenTelemetry Collector (first time only, about 6 minutes on 2 cores)",
     modules=_FOLDER,
     programs={_PROGRAM: "servicegraph.test/otelcol"},
-    packages=1200,
+    packages=720,
 )
 
 

@@ -5,7 +5,9 @@ The work is done in `servicegraph.local`; here are the words.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,15 @@ import click
 from rich.console import Console
 
 from servicegraph.errors import PartFailed
-from servicegraph.local import environment
-from servicegraph.local.environment import Options
+from servicegraph.local import environment, signals
+from servicegraph.local import examples as shipped
+from servicegraph.local.parts import Options
 from servicegraph.local.place import DEFAULT, AlreadyRunning, Place
 from servicegraph.local.progress import Sent, Shown
+from servicegraph.local.traffic import exporter
+from servicegraph.local.traffic.calls import Manner, calls
+from servicegraph.local.traffic.counters import Counters
+from servicegraph.local.traffic.topology import read
 
 if TYPE_CHECKING:
     from servicegraph.local.place import State
@@ -77,7 +84,7 @@ def up(*, folder: Path, port: int, detach: bool, examples: tuple[str, ...], oper
       servicegraph local up --dir /tmp/second --port 8080 --no-operator
     """
     for name in examples:
-        environment.example(name)  # a wrong name is said before anything starts
+        shipped.find(name)  # a wrong name is said before anything starts
     options = Options(folder, port, operator, examples)
     shown = Shown(Console(stderr=True))
     try:
@@ -113,6 +120,25 @@ def supervise(*, folder: Path, port: int, examples: tuple[str, ...], operator: b
     except Exception as error:
         sent.end(error)
         raise
+
+
+@local.command(hidden=True)
+@click.argument("topology", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of /metrics.  [default: a free one]"
+)
+def traffic(*, topology: Path, port: int) -> None:
+    """Show the series of a collector that sees every call of TOPOLOGY once a second, until Ctrl-C."""
+    seen = calls(read(topology), Manner())
+    counters, stopped = Counters(), threading.Event()
+    with (
+        exporter.serve(counters, port) as at,
+        contextlib.suppress(signals.Stopped),
+        signals.raising_stopped(),
+    ):
+        click.echo(f"{len(seen)} calls at http://127.0.0.1:{at}/metrics")
+        sys.stdout.flush()
+        exporter.play(seen, counters, stopped)
 
 
 @local.command()
@@ -153,7 +179,13 @@ def _already(options: Options, shown: Shown) -> None:
         raise PartFailed(
             f"the environment in {options.folder} ended while it was starting; see {Place(options.folder).logs}"
         )
-    environment.apply_examples(state, options.examples, shown)
+    shipped.apply(
+        state,
+        options.examples,
+        shown,
+        lambda telemetry: environment.switch_on(options.folder, telemetry, shown),
+    )
+    state = Place(options.folder).state() or state
     shown.done()
     _explain(state, options.folder, "is running already; nothing was started")
 
@@ -174,6 +206,8 @@ def _explain(state: State, folder: Path, what: str) -> None:
         lines[4] = (
             f"  API_PORT={state.servicegraph_url.rsplit(':', 1)[1]} servicegraph run    starts the operator as admin"
         )
+    if state.prometheus_url:
+        lines[-2:-2] = [f"  Prometheus, for a look at what it is told: {state.prometheus_url}"]
     click.echo("\n".join(lines))
     sys.stdout.flush()
 

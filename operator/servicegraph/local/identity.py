@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-_PORTS = ("postgres", "etcd", "etcd_peer", "apiserver", "http")
+_PORTS = ("postgres", "etcd", "etcd_peer", "apiserver", "http", "prometheus", "traffic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Identity:
     """What one environment is known by.
 
     Attributes:
-        ports: on 127.0.0.1, of postgres, etcd, etcd_peer, apiserver and http.
+        ports: on 127.0.0.1, of postgres, etcd, etcd_peer, apiserver, http, prometheus and traffic.
         password: of the database.
         admin_token: bearer token of the Kubernetes administrator.
         operator_token: bearer token of the operator's service account.
@@ -54,7 +54,7 @@ class Identity:
         path = folder / "identity.json"
         kept = cls(**json.loads(path.read_text())) if path.exists() else cls._new()
         fresh = _fresh_ports()
-        chosen = {name: at if ports.is_free(at) else fresh[name] for name, at in kept.ports.items()}
+        chosen = fresh | {name: at for name, at in kept.ports.items() if ports.is_free(at)}
         identity = dataclasses.replace(kept, ports=chosen | ({"http": port} if port else {}))
         write(path, json.dumps(dataclasses.asdict(identity), indent=2).encode())
         return identity

@@ -68,9 +68,21 @@ class Kubectl:
         Raises:
             PartFailed: kubectl's complaint.
         """
-        for name in sorted({document["metadata"].get("namespace", "") for document in read(*paths)} - {""}):
-            self.create_namespace(name)
+        self._create_namespaces(read(*paths))
         self("apply", "--server-side", "--recursive", *(f"--filename={path}" for path in paths))
+
+    def apply_objects(self, documents: list[dict[str, Any]]) -> None:
+        """Apply objects as `apply` does files.
+
+        Raises:
+            PartFailed: kubectl's complaint.
+        """
+        self._create_namespaces(documents)
+        self("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump_all(documents))
+
+    def _create_namespaces(self, documents: list[dict[str, Any]]) -> None:
+        for name in sorted({document["metadata"].get("namespace", "") for document in documents} - {""}):
+            self.create_namespace(name)
 
     def create_namespace(self, name: str) -> None:
         """Create the namespace `name` unless it exists.

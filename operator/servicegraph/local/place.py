@@ -42,6 +42,9 @@ class State:
         database_url: the database, password included.
         servicegraph_url: where HTTP is served (or would be, without the operator).
         operator: whether the operator runs here.
+        prometheus_url: where Prometheus is; empty while telemetry is off.
+        telemetry: the token of the newest wish to switch telemetry on that was dealt with.
+        telemetry_problem: why that wish could not be fulfilled.
     """
 
     supervisor: int
@@ -50,6 +53,9 @@ class State:
     database_url: str = field(repr=False)
     servicegraph_url: str
     operator: bool
+    prometheus_url: str = ""
+    telemetry: str = ""
+    telemetry_problem: str = ""
 
     def exports(self) -> str:
         """Shell lines that set the variables with which people and programs find it."""

@@ -33,10 +33,33 @@ def raising_stopped() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def called(number: signal.Signals) -> Iterator[int]:
+    """A descriptor that becomes readable whenever the signal comes in the block; one byte for each."""
+    hears, rings = os.pipe()
+
+    def ring(*_: object) -> None:
+        os.write(rings, b".")
+
+    before = signal.signal(number, ring)
+    try:
+        yield hears
+    finally:
+        signal.signal(number, before)
+        os.close(rings)
+        os.close(hears)
+
+
 def ignore() -> None:
     """What is being stopped cannot be told to stop again; the leashes bound how long it takes."""
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Signal a process that is not our child; one that is gone needs none."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def end(pid: int, number: signal.Signals, seconds: float) -> bool:

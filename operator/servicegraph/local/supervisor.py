@@ -5,6 +5,7 @@ It starts them in order, starts again what dies, and stops them in reverse order
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from dataclasses import dataclass, field
@@ -70,13 +71,27 @@ class Supervisor:
         process.await_ready(part.is_ready, part.seconds)
         return process
 
-    def watch(self) -> NoReturn:
-        """Start again whatever dies; ends by an exception, such as a signal handler's."""
+    def give_up(self, part: Part) -> None:
+        """Stop a part, and start it no more."""
+        for watched in [one for one in self._watched if one.part is part]:
+            self._watched.remove(watched)
+            if watched.process is not None:
+                watched.process.stop()
+
+    def watch(self, bell: int, answer: Callable[[], None]) -> NoReturn:
+        """Start again whatever dies, and `answer` whenever a byte comes through the descriptor `bell`.
+
+        Ends by an exception, such as a signal handler's.
+        """
         while True:
             running = [watched.process for watched in self._watched if watched.process is not None]
             waiting = [watched.due for watched in self._watched if watched.process is None]
             timeout = max(0.0, min(waiting) - time.monotonic()) if waiting else None
-            readable = select.select(running, [], [], timeout)[0]
+            waited_for: list[int | Process] = [bell, *running]
+            readable = select.select(waited_for, [], [], timeout)[0]
+            if bell in readable:
+                os.read(bell, 1)
+                answer()
             for watched in self._watched:
                 if watched.process in readable:
                     self._bury(watched)

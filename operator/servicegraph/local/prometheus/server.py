@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicegraph.local.place import write
-from servicegraph.local.probe import answers
+from servicegraph.local.probe import answers, got
 from servicegraph.local.process import Command
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ class Prometheus:
     def is_ready(self) -> bool:
         """Whether it serves."""
         return answers(f"{self.url}/-/ready")
+
+    def holds(self, metric: str) -> bool:
+        """Whether it has series of this name now."""
+        asked = f"{self.url}/api/v1/query?query=count({metric})"
+        return b'"metric":{}' in got(asked)
 
     @property
     def _config(self) -> Path:

@@ -44,7 +44,7 @@ class Manner:
         entrances: whether members that nobody calls are called from outside.
     """
 
-    namespace: str
+    namespace: str = ""
     service_namespace: str = ""
     dimensions: bool = True
     peer_service: bool = True

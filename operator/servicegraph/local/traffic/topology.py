@@ -1,7 +1,8 @@
 """Topology files: which services there are, and which calls which; what the generator of series pretends to see.
 
 The format is YAML: `name`, `services` (each with `name`, `kind`, and if one likes `tech` and `namespace`) and `edges` (each
-with `from`, `to`, and if one likes `protocol` and `note`). Further keys are for people. A queue's edges say in `role`, or in
+with `from`, `to`, and if one likes `protocol` and `note`). A `namespace` at the top is that of all services that name none.
+Further keys are for people. A queue's edges say in `role`, or in
 words in `note`, who of its callers is a `consumer`; the others are producers.
 """
 
@@ -91,7 +92,7 @@ def parse(said: Any) -> Topology:
     if not isinstance(said, dict):
         raise BadInput("a topology is a mapping with name, services and edges")
     try:
-        members = {one["name"]: _member(one) for one in said["services"]}
+        members = {one["name"]: _member(one, said.get("namespace", "")) for one in said["services"]}
         links = tuple(_link(one, members) for one in said["edges"])
         return Topology(said["name"], members, links)
     except KeyError as error:
@@ -102,8 +103,8 @@ def parse(said: Any) -> Topology:
         raise BadInput(f"services and edges are lists of mappings: {error}") from error
 
 
-def _member(one: dict[str, Any]) -> Member:
-    return Member(one["name"], Part(one["kind"]), one.get("tech", ""), one.get("namespace", ""))
+def _member(one: dict[str, Any], namespace: str) -> Member:
+    return Member(one["name"], Part(one["kind"]), one.get("tech", ""), one.get("namespace", namespace))
 
 
 def _link(one: dict[str, Any], members: Mapping[str, Member]) -> Link:
