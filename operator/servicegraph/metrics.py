@@ -1,7 +1,8 @@
 """Every metric: its name, its help, its labels. Nothing is counted that does not stand here.
 
 Labels hold closed lists only (route, status, result), never the name of a service, object or key, so that the number of series
-is bounded for any input. `docs/reference/metrics.md` is generated from this module.
+is bounded for any input. The one exception are sources of telemetry, which are few, since only who administers the cluster may
+make them; what was counted of one that is gone is forgotten. `docs/reference/metrics.md` is generated from this module.
 """
 
 from __future__ import annotations
@@ -139,6 +140,37 @@ events = Counter(
     ["reason", "result"],
     registry=registry,
 )
+polls = Counter(
+    "servicegraph_polls_total",
+    "Polls of a source of telemetry by result: good, partial, failed.",
+    ["source", "result"],
+    registry=registry,
+)
+poll_seconds = Histogram(
+    "servicegraph_poll_seconds",
+    "Seconds a poll of a source of telemetry took, until its answers were read.",
+    ["source"],
+    buckets=_WORK,
+    registry=registry,
+)
+poll_series = Gauge(
+    "servicegraph_poll_series",
+    "Series in the last answer of a source of telemetry.",
+    ["source"],
+    registry=registry,
+)
+poll_last_good = Gauge(
+    "servicegraph_poll_last_good_timestamp_seconds",
+    "When a source of telemetry was last asked and gave a complete answer, in seconds since 1970; its age is time() less this.",
+    ["source"],
+    registry=registry,
+)
+
+
+def forget_source(name: str) -> None:
+    """Leave out a source of telemetry that exists no more."""
+    for metric in (polls, poll_seconds, poll_series, poll_last_good):
+        metric.remove_by_labels({"source": name})
 
 
 def depth_label(depth: int) -> str:

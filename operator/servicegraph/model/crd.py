@@ -13,9 +13,12 @@ from typing import Any
 import yaml
 
 from servicegraph.model import cyclealert as cyclealerts
+from servicegraph.model import discoverysource as sources
 from servicegraph.model.cyclealert import CycleAlertSpec, CycleAlertStatus
+from servicegraph.model.discoverysource import DiscoverySourceSpec
 from servicegraph.model.schema import structural
-from servicegraph.model.servicedependency import GROUP, KIND, PLURAL, VERSION, ServiceDependencySpec
+from servicegraph.model.servicedependency import GROUP, KIND, PLURAL, VERSION, ServiceDependencySpec, rule
+from servicegraph.model.sourcestatus import DiscoverySourceStatus
 from servicegraph.model.status import ServiceDependencyStatus
 
 CATEGORY = "servicegraph"
@@ -113,6 +116,47 @@ def cyclealert() -> dict[str, Any]:
     )
 
 
+def discoverysource() -> dict[str, Any]:
+    """The definition of DiscoverySource."""
+    return _definition(
+        sources.KIND,
+        sources.PLURAL,
+        "dsrc",
+        scope="Cluster",
+        description="DiscoverySource names a Prometheus that is asked which services call each other. What it shows stands in"
+        " the graph beside what teams declare. It lies in no namespace, as it reaches into all.",
+        spec=structural(DiscoverySourceSpec),
+        status=structural(DiscoverySourceStatus),
+        required=["spec"],
+        rules=[rule(f"self.metadata.name != '{sources.RESERVED_NAME}'", sources.NAME_IS_RESERVED)],
+        selectable=[".spec.preset", ".spec.suspend"],
+        columns=[
+            _column("Preset", ".spec.preset", description="Who makes the series."),
+            _column("URL", ".spec.prometheus.url", wide=True, description="The server that is asked."),
+            _column("Ready", _condition("Ready", "status"), description="The spec can be used."),
+            _column("Healthy", _condition("Healthy", "status"), description="The last poll went well."),
+            _column(
+                "Edges",
+                ".status.lastPoll.edges",
+                "integer",
+                description="Calls between services that it shows.",
+            ),
+            _column(
+                "Last Poll", ".status.lastPoll.time", "date", description="Time since the poll it tells of."
+            ),
+            _column(
+                "Message",
+                _condition("Healthy", "message"),
+                wide=True,
+                description="What is wrong, in a sentence.",
+            ),
+            _column(
+                "Age", ".metadata.creationTimestamp", "date", description="Time since the object was created."
+            ),
+        ],
+    )
+
+
 def _definition(
     kind: str,
     plural: str,
@@ -125,6 +169,7 @@ def _definition(
     selectable: list[str],
     columns: list[dict[str, Any]],
     required: list[str] | None = None,
+    rules: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The definition of one kind, in the manner that all of ours share."""
     unseen = {"default": {"observedGeneration": -1}}
@@ -139,6 +184,7 @@ def _definition(
             "spec": spec,
             "status": unseen | status,
         },
+        **({"x-kubernetes-validations": rules} if rules else {}),
     }
     version = {
         "name": VERSION,
@@ -169,10 +215,17 @@ def _definition(
     }
 
 
+class _Plain(yaml.SafeDumper):
+    """Says a part that stands in two places twice, instead of referring to it."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is the library's
+        return True
+
+
 def files() -> dict[str, str]:
     """The text of each file of `crds/`, by its name."""
     return {
         f"{made['spec']['names']['plural']}.yaml": _HEADER
-        + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
-        for made in (servicedependency(), cyclealert())
+        + yaml.dump(made, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+        for made in (servicedependency(), cyclealert(), discoverysource())
     }

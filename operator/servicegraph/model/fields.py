@@ -7,7 +7,8 @@ here); in both `$` is the end of the text.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -27,6 +28,16 @@ TIMESTAMP_PATTERN = (
     r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+TIMESTAMP_OR_NOTHING_PATTERN = f"^$|{TIMESTAMP_PATTERN}"
+URL_PATTERN = (
+    r"^https?://([A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4}))?(/[-A-Za-z0-9._~%:+,;=/]*)?$"
+)
+"""Where a server is: no user and password, no query, no fragment."""
+SECRET_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"  # noqa: S105 - a name is no secret
+SECRET_KEY_PATTERN = r"^[-._A-Za-z0-9]{1,253}$"  # noqa: S105 - nor is the name of a key
+TENANT_PATTERN = r"^[-A-Za-z0-9!_.*'()|]{1,150}$"
+"""What Mimir takes as ids of tenants, several joined by `|`."""
 REASON_PATTERN = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 TAKES = {
@@ -39,6 +50,12 @@ TAKES = {
     DURATION_PATTERN: "a duration such as 300ms, 5s or 1h30m",
     PERCENT_PATTERN: 'a percentage up to 100 as a string, such as "99.95"',
     TIMESTAMP_PATTERN: "a time such as 2027-01-31T00:00:00Z",
+    TIMESTAMP_OR_NOTHING_PATTERN: 'a time such as 2027-01-31T00:00:00Z, or ""',
+    URL_PATTERN: "an address such as http://prometheus.monitoring:9090, with a path where there is one; a user, a password or a"
+    " query have no place there",
+    SECRET_NAME_PATTERN: "the name of a Secret: lower-case letters, digits, '-' and '.'",
+    SECRET_KEY_PATTERN: "a key of a Secret: letters, digits, '-', '_' and '.'",
+    TENANT_PATTERN: "an id of a tenant: letters, digits and any of !-_.*'(), several joined by |",
 }
 """What a text of each pattern looks like, in words for people."""
 
@@ -48,6 +65,12 @@ TOLD = {
     DURATION_PATTERN: f"self.matches(r'{DURATION_PATTERN}')",
     PERCENT_PATTERN: f"self.matches(r'{PERCENT_PATTERN}')",
     TIMESTAMP_PATTERN: f"self.matches(r'{TIMESTAMP_PATTERN}') && timestamp(self).getFullYear() > 0",
+    TIMESTAMP_OR_NOTHING_PATTERN: f"self == '' || self.matches(r'{TIMESTAMP_PATTERN}')"
+    " && timestamp(self).getFullYear() > 0",
+    URL_PATTERN: f"self.matches(r'{URL_PATTERN}')",
+    SECRET_NAME_PATTERN: f"self.matches(r'{SECRET_NAME_PATTERN}')",
+    SECRET_KEY_PATTERN: f"self.matches(r'{SECRET_KEY_PATTERN}')",
+    TENANT_PATTERN: f'self.matches(r"{TENANT_PATTERN}")',
 }
 """Patterns that the schema says as a CEL rule, whose message is words: of a pattern the API server tells the bare regex.
 
@@ -73,10 +96,20 @@ def print_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_UNITS = {"h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """The length of time that a `text` of the pattern for durations says; `1h30m` is 90 minutes."""
+    parts = re.findall(r"([0-9]+)(ms|h|m|s)", text)
+    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+
+
 def _real_time(text: str) -> str:
     """Refuse a time that matches the pattern and is none all the same."""
     try:
-        parse_time(text)
+        if text:
+            parse_time(text)
     except (ValueError, OverflowError) as error:
         raise PydanticCustomError(
             "no_such_time", "there is no such time; write one such as 2027-01-31T00:00:00Z"
@@ -103,3 +136,10 @@ Timestamp = Annotated[
     Field(max_length=40, pattern=TIMESTAMP_PATTERN),
     AfterValidator(_real_time),
 ]
+TimestampOrNothing = Annotated[
+    str, Field(max_length=40, pattern=TIMESTAMP_OR_NOTHING_PATTERN), AfterValidator(_real_time)
+]
+Url = Annotated[str, Field(max_length=1024, pattern=URL_PATTERN)]
+SecretName = Annotated[str, Field(max_length=253, pattern=SECRET_NAME_PATTERN)]
+SecretKey = Annotated[str, Field(max_length=253, pattern=SECRET_KEY_PATTERN)]
+Tenant = Annotated[str, Field(max_length=150, pattern=TENANT_PATTERN)]

@@ -108,6 +108,14 @@ class Poll:
     """Each with the power of ten of its calls within the window, None where that is not known."""
     failure: Failure | None = None
     """What keeps this poll from ageing anything; partial answers bring calls *and* a failure."""
+    series: int = 0
+    """How many series the source has shown."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many of them say no call that could be kept, by why: `invisible characters`, `name too long`, …"""
+    warnings: tuple[str, ...] = ()
+    """What the backend remarks, and why there is no volume where there is none: cleaned, bounded, at most 10."""
+    duration: float = 0.0
+    """Seconds that it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,9 @@ class PollOutcome:
     quarantined: int = 0
     without_namespace: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """By why: `self-call`, `too many new services`, …"""
+    """How many calls are not in the graph, by why: `self-call`, `too many new services`, …"""
+    limited: str = ""
+    """In words, where more services were new at once than one poll may bring: the rest comes with the next polls."""
     unresolved: tuple[str, ...] = ()
     """At most 10 examples of cleaned names."""
     quarantined_names: tuple[str, ...] = ()
