@@ -1,117 +1,19 @@
-"""What Kubernetes shows of every CycleAlert: the twin of `objects`, with the lists that make good what the watch has missed.
-
-Bodies come in from the watch (`deliver`), from lists, and from the answers to our own writes. Whoever wants to know of a change
-subscribes: `alert_report`, `acknowledgements` and `announcer` do.
-"""
+"""What Kubernetes shows of every CycleAlert; `alert_report`, `acknowledgements` and `announcer` want to know of changes."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from servicegraph.errors import ServicegraphError
-from servicegraph.reconcile.backoff import Backoff
+from servicegraph.reconcile.cluster_objects import ClusterObjects
 from servicegraph.writeback.live_alert import LiveAlert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from servicegraph.kube.client import KubeClient
     from servicegraph.reconcile.health import HealthBoard
 
-_GONE_KEPT = 20_000
 
-
-class AlertObjects:
+class AlertObjects(ClusterObjects[LiveAlert]):
     """All CycleAlert objects by name, whoever made them. For the reconciler's loop only."""
 
     def __init__(self, kube: KubeClient, health: HealthBoard, resync_minutes: float) -> None:
-        self._kube = kube
-        self._health = health
-        self._minutes = resync_minutes
-        self._asked = asyncio.Event()
-        self._gone: OrderedDict[str, None] = OrderedDict()
-        self._callbacks: list[Callable[[str], object]] = []
-        self.live: dict[str, LiveAlert] = {}
-        self.listed = asyncio.Event()
-        """Set after the first complete list: what is not here by then does not exist."""
-
-    def subscribe(self, callback: Callable[[str], object]) -> None:
-        """Have `callback(name)` called whenever an object came, changed or went; it must be quick and not raise."""
-        self._callbacks.append(callback)
-
-    def deliver(self, body: dict[str, Any], kind: str | None) -> None:
-        """Take one event of the watch; `kind` is ADDED, MODIFIED, DELETED, or None for what a list of the watch shows."""
-        name, uid = body["metadata"]["name"], body["metadata"]["uid"]
-        if kind == "DELETED":
-            self.forget(name, uid)
-            return
-        if kind is None and name in self.live:
-            # The watch lists anew, so it may have missed deletions, and a list does not tell of those.
-            self.request()
-        self.take(body)
-
-    def request(self) -> None:
-        """List soon: the watch may have missed something."""
-        self._asked.set()
-
-    def take(self, body: dict[str, Any]) -> None:
-        """Keep a body unless something newer is known."""
-        live = LiveAlert.of(body)
-        known = self.live.get(live.name)
-        # Resource versions of one kind can be compared as numbers, which tells a late answer from a fresh event.
-        if live.uid in self._gone or (known and int(known.resource_version) >= int(live.resource_version)):
-            return
-        self.live[live.name] = live
-        self._tell(live.name)
-
-    def forget(self, name: str, uid: str) -> None:
-        """The object exists no more; a late word about it will be ignored, for a uid never comes back."""
-        self._gone[uid] = None
-        while len(self._gone) > _GONE_KEPT:
-            self._gone.popitem(last=False)
-        known = self.live.get(name)
-        if known is not None and known.uid == uid:
-            del self.live[name]
-            self._tell(name)
-
-    async def run(self) -> None:
-        """List at once, on request and on a timer, until cancelled."""
-        backoff = Backoff(first=0.5, cap=30.0)
-        while True:
-            self._asked.clear()
-            try:
-                await self._list()
-            except ServicegraphError as error:
-                self._health.report("alerts", f"CycleAlert objects cannot be listed: {error.message}")
-                await asyncio.sleep(backoff.next())
-                continue
-            self._health.clear("alerts")
-            backoff.reset()
-            self.listed.set()
-            seconds = self._minutes * 60 * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._asked.wait()
-
-    async def _list(self) -> None:
-        """Compare with everything that exists.
-
-        Raises:
-            ServicegraphError: the API server did not answer; nothing is forgotten.
-        """
-        before = {name: live.uid for name, live in self.live.items()}
-        found = await self._kube.list_alerts()
-        uids = {body["metadata"]["uid"] for body in found}
-        for name, uid in before.items():
-            if uid not in uids:
-                self.forget(name, uid)
-        for body in found:
-            self.take(body)
-
-    def _tell(self, name: str) -> None:
-        for callback in self._callbacks:
-            callback(name)
+        super().__init__("CycleAlert", "alerts", kube.list_alerts, LiveAlert.of, health, resync_minutes)
