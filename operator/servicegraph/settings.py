@@ -78,8 +78,8 @@ class Settings(BaseModel):
     )
     prometheus_url: str = Field(
         default="",
-        description="Prometheus with OpenTelemetry service-graph metrics, such as `http://prometheus.monitoring:9090`: a source of"
-        " telemetry named `default`, unless a DiscoverySource of that name exists. Empty asks none.",
+        description="Prometheus with OpenTelemetry service-graph metrics, such as `http://prometheus.monitoring:9090`: a source"
+        " of telemetry named `default`, unless a DiscoverySource of that name exists. Empty asks none.",
     )
     prometheus_timeout_seconds: float = Field(
         default=30, ge=1, le=300, description="Seconds that PROMETHEUS_URL may take for one answer."
@@ -89,8 +89,8 @@ class Settings(BaseModel):
     )
     quarantine: str = Field(
         default="",
-        description="Names seen in telemetry that are kept out of every answer unless asked for, separated by commas, beside those"
-        " that are never a service: unknown, outgoing, localhost, …",
+        description="Names seen in telemetry that are kept out of every answer unless asked for, separated by commas, beside"
+        " those that are never a service: unknown, outgoing, localhost, …",
     )
     stale_edge_retention_hours: float = Field(
         default=720,
