@@ -2,7 +2,7 @@
 
 `from_snapshot` makes a web handler of a pure function `Ask -> bytes`. Everything that all such routes share is here: the wait
 for a first snapshot, reading the query, choosing the format, the entity tag and 304, the memory of finished answers.
-`with_history` does the same for answers that Postgres adds something to; those are not remembered.
+`with_history` and `with_records` do the same for answers that Postgres adds something to; those are not remembered.
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ from servicegraph_api import keys, negotiation, problems, query
 from servicegraph_api.memory import Answer
 from servicegraph_api.negotiation import JSON
 from servicegraph_api.parameters import FORMAT
+from servicegraph_api.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.ports import AlertHistory
+    from servicegraph.model.records import Records
     from servicegraph_api.memory import Memory
     from servicegraph_api.negotiation import Format
     from servicegraph_api.query import Parameter, Query
 
     Tell = Callable[["Ask"], bytes]
     TellWithHistory = Callable[["Ask", AlertHistory], Awaitable[bytes]]
+    TellWithRecords = Callable[["Ask", Records], Awaitable[tuple[bytes, int]]]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TAG = re.compile(r'"([^"]*)"')
@@ -82,6 +85,21 @@ def with_history(tell: TellWithHistory) -> Handler:
     return handler
 
 
+def with_records(tell: TellWithRecords, known: Sequence[Parameter[Any]]) -> Handler:
+    """The handler of a route that `tell` answers in JSON, mostly from Postgres: of the version that it found there."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        snapshot, memory = _graph(request)
+        asked = query.read(known, request.query)
+        form, media = negotiation.choose((JSON,), None, _accept(request))
+        ask = Ask(snapshot, request.match_info, asked, form, memory)
+        body, version = await patiently(tell(ask, request.app[keys.RECORDS]), "ask again in a moment")
+        # Much of it changes without a version, so it is the same answer only as long as it is the same text.
+        return _sent(_finish(body, media, snapshot, body.decode(), version), request)
+
+    return handler
+
+
 def _graph(request: web.Request) -> tuple[Snapshot, Memory]:
     """The current snapshot, and what is remembered of it.
 
@@ -108,8 +126,11 @@ def _sent(answer: Answer, request: web.Request) -> web.Response:
     return web.Response(body=answer.body, headers=answer.headers)
 
 
-def _finish(body: bytes, media: str, snapshot: Snapshot, question: str) -> Answer:
-    """The answer as it is sent; its tag changes with the graph, the question, the format and this program's version."""
+def _finish(body: bytes, media: str, snapshot: Snapshot, question: str, version: int | None = None) -> Answer:
+    """The answer as it is sent; its tag changes with the graph, the question, the format and this program's version.
+
+    `version` is the graph's where it is not the snapshot's.
+    """
     mark = snapshot.mark
     made_of = repr((__version__, mark.history, mark.version, media, question))
     tag = blake2b(made_of.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
@@ -118,7 +139,7 @@ def _finish(body: bytes, media: str, snapshot: Snapshot, question: str) -> Answe
         hdrs.ETAG: f'"{tag}"',
         hdrs.CACHE_CONTROL: "no-cache",
         hdrs.VARY: hdrs.ACCEPT,
-        keys.GRAPH_VERSION: str(mark.version),
+        keys.GRAPH_VERSION: str(mark.version if version is None else version),
     }
     return Answer(body, headers, tag)
 

@@ -17,6 +17,7 @@ from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
     from servicegraph.model.ports import AlertHistory, GraphReader, Health
+    from servicegraph.model.records import Records
     from servicegraph.settings import Settings
 
 _LONGEST_LINE = 64 * 1024
@@ -24,13 +25,14 @@ _LONGEST_LINE = 64 * 1024
 
 
 def create_app(
-    reader: GraphReader, history: AlertHistory, health: Health, settings: Settings
+    reader: GraphReader, history: AlertHistory, records: Records, health: Health, settings: Settings
 ) -> web.Application:
     """The application that answers from `reader`; it opens no socket and holds no connection.
 
     Args:
         reader: where the current graph comes from.
         history: what happened to the alerts of the graph.
+        records: the words behind edges, and how providers fare.
         health: what the probes tell.
         settings: of this process.
     """
@@ -40,6 +42,7 @@ def create_app(
     )
     app[keys.READER] = reader
     app[keys.HISTORY] = history
+    app[keys.RECORDS] = records
     app[keys.HEALTH] = health
     app[keys.SETTINGS] = settings
     app[keys.MEMORY] = Memory()

@@ -6,7 +6,6 @@ are, and it says so; a single alert has room for more.
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left, bisect_right
 from http import HTTPStatus
 from operator import attrgetter
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servicegraph.errors import StoreUnavailable
 from servicegraph.graph.telling import path
 from servicegraph.graph.traverse import MAX_NODES
 from servicegraph.model.alert import members_digest
@@ -22,6 +20,7 @@ from servicegraph.model.cyclealert import MAX_SHOWN
 from servicegraph_api import cursors
 from servicegraph_api import parameters as p
 from servicegraph_api.fragments import dumps, joined
+from servicegraph_api.patience import patiently
 from servicegraph_api.problems import Problem, cut
 
 if TYPE_CHECKING:
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 _EDGES_A_PAGE = 5_000
 """A page ends early once it shows more edges, so that no page takes long, however large the circles are."""
-
-_PATIENCE_SECONDS = 5
-"""How long Postgres may take, so that a client does not wait for as long as a connection may hang."""
 
 _NAMED = 5
 _name = attrgetter("name")
@@ -77,13 +73,7 @@ async def cycle(ask: Ask, history: AlertHistory) -> bytes:
             HTTPStatus.NOT_FOUND, f"no cycle {cut(name)} is known; /api/v1/cycles lists those that are"
         )
     written, _ = _written(ask, alert, MAX_NODES)  # before waiting: what is remembered belongs to this version
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            records = await history(name)
-    except TimeoutError:
-        raise StoreUnavailable(
-            "Postgres does not answer; the circle without its history is in the list"
-        ) from None
+    records = await patiently(history(name), "the circle without its history is in the list")
     told = [_told(one) for one in records if one.transition.version <= version]
     return b"%s,%s" % (written[:-1], dumps({"transitions": told, "graph_version": version})[1:])
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from servicegraph.model.ports import AlertHistory, GraphReader, Health
+from servicegraph.model.records import Records
 from servicegraph.settings import Settings
 from servicegraph_api.memory import Memory
 
 READER = web.AppKey("reader", GraphReader)
 HISTORY = web.AppKey("history", AlertHistory)
+RECORDS = web.AppKey("records", Records)
 HEALTH = web.AppKey("health", Health)
 SETTINGS = web.AppKey("settings", Settings)
 MEMORY = web.AppKey("memory", Memory)

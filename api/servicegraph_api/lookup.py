@@ -16,6 +16,7 @@ from servicegraph_api import parameters as p
 from servicegraph_api.problems import Problem, cut
 
 if TYPE_CHECKING:
+    from servicegraph.graph.snapshot import Snapshot
     from servicegraph_api.answers import Ask
 
 
@@ -26,32 +27,42 @@ def named(ask: Ask) -> int:
         Problem: 404, with the candidates or the near misses.
     """
     namespace = "" if ask.names["namespace"] == NO_NAMESPACE else ask.names["namespace"]
-    name, kind, cluster = ask.names["name"], ask.query[p.KIND], ask.query[p.CLUSTER]
+    wanted = ServiceKey(ask.query[p.CLUSTER], namespace, ask.names["name"], ask.query[p.KIND] or "")
     try:
-        try:
-            return ask.snapshot.find(namespace, name, kind, cluster)
-        except UnknownService as unknown:
-            if unknown.candidates and kind is None:
-                raise
-            return ask.snapshot.find(
-                namespace, name, kind, cluster, include_stale=True, include_quarantined=True
-            )
+        return found(ask.snapshot, wanted)
     except UnknownService as unknown:
-        raise _unknown(ask, ServiceKey(cluster, namespace, name, kind or Kind.SERVICE), unknown) from None
+        raise not_found(ask.snapshot, wanted, unknown, _hint(wanted.name)) from None
 
 
-def _unknown(ask: Ask, wanted: ServiceKey, unknown: UnknownService) -> Problem:
+def found(snapshot: Snapshot, wanted: ServiceKey) -> int:
+    """The position of a service; without a kind the Service of that name, else the only one.
+
+    Raises:
+        UnknownService: with the candidates, if there are several and none is a Service.
+    """
+    cluster, namespace, name, kind = wanted
+    try:
+        return snapshot.find(namespace, name, kind or None, cluster)
+    except UnknownService as unknown:
+        if unknown.candidates and not kind:
+            raise
+        return snapshot.find(
+            namespace, name, kind or None, cluster, include_stale=True, include_quarantined=True
+        )
+
+
+def not_found(snapshot: Snapshot, wanted: ServiceKey, unknown: UnknownService, hint: str = "") -> Problem:
+    """The 404 for a service that is not there: it names who may be meant."""
     if unknown.candidates:
         return Problem(
             HTTPStatus.NOT_FOUND, unknown.message, members={"candidates": list(unknown.candidates)}
         )
-    detail = f"no service {cut(str(wanted))} is known"
-    near_misses = known_services(ask.snapshot).near(wanted)
+    as_service = wanted if wanted.kind else wanted._replace(kind=Kind.SERVICE)
+    detail = f"no service {cut(str(as_service))} is known"
+    near_misses = known_services(snapshot).near(as_service)
     if near_misses:
         detail += f"; did you mean {' or '.join(near_misses)}?"
-    return Problem(
-        HTTPStatus.NOT_FOUND, detail + _hint(wanted.name), members={"near_misses": list(near_misses)}
-    )
+    return Problem(HTTPStatus.NOT_FOUND, detail + hint, members={"near_misses": list(near_misses)})
 
 
 def _hint(name: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from servicegraph.errors import BadInput
 from servicegraph.graph.filters import EdgeFilter
 from servicegraph.graph.traverse import MAX_DEPTH, Direction
 from servicegraph.model.alert import AlertState, Severity
-from servicegraph.model.ids import NO_NAMESPACE, Kind
+from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey, parse_loose_id
 from servicegraph.model.vocabulary import Mode, Requirement
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
 from servicegraph_api.query import Parameter, choice, free, not_empty, share, switch, whole
 
 if TYPE_CHECKING:
     from servicegraph_api.query import Query
+
+T = TypeVar("T")
 
 _KINDS: dict[str, str | None] = {str(kind): str(kind) for kind in Kind}
 _DIRECTIONS = {
@@ -26,6 +29,26 @@ _REQUIREMENTS: dict[str, Requirement | None] = {"Hard": Requirement.HARD, "Soft"
 _STATES: dict[str, AlertState | None] = {str(state): state for state in AlertState}
 _SEVERITIES: dict[str, Severity | None] = {str(severity): severity for severity in Severity}
 _FORMATS: dict[str, Format | None] = {form.name: form for form in (JSON, MERMAID, DOT)}
+
+
+def _service(name: str, says: str) -> Parameter[ServiceKey | None]:
+    """The id of a service; its kind is empty where it is left out, and stands for any."""
+
+    def parse(text: str) -> ServiceKey:
+        try:
+            return parse_loose_id(text)
+        except BadInput as error:
+            raise ValueError(text) from error
+
+    return Parameter(
+        name,
+        parse,
+        None,
+        "the id of a service, such as shop/checkout or shop/orders:datastore",
+        says,
+        {"type": "string", "minLength": 1},
+    )
+
 
 NAMESPACE: Parameter[str | None] = Parameter(
     "namespace",
@@ -46,6 +69,8 @@ CLUSTER: Parameter[str] = Parameter(
     "The cluster of the service; empty is this one.",
     {"type": "string"},
 )
+SOURCE = _service("source", "Who calls.")
+TARGET = _service("target", "Who is called.")
 DIRECTION = choice(
     "direction",
     _DIRECTIONS,
@@ -81,6 +106,18 @@ CURSOR: Parameter[str | None] = Parameter(
 SHOWN: tuple[Parameter[Any], ...] = (INCLUDE_STALE, INCLUDE_QUARANTINED)
 EDGE_FILTER: tuple[Parameter[Any], ...] = (PROVIDER, MODE, REQUIREMENT, MIN_CONFIDENCE, *SHOWN)
 PAGE: tuple[Parameter[Any], ...] = (LIMIT, CURSOR)
+
+
+def required(query: Query, parameter: Parameter[T | None]) -> T:
+    """The value of a parameter that cannot be left out.
+
+    Raises:
+        BadInput: it is left out.
+    """
+    value = query[parameter]
+    if value is None:
+        raise BadInput(f"{parameter.name}= is missing; it takes {parameter.takes}")
+    return value
 
 
 def question(query: Query) -> str:

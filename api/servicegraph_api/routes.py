@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from servicegraph_api import cycles, dependencies, drift, lists, probes
+from servicegraph_api import cycles, dependencies, drift, explain, lists, probes, providers
 from servicegraph_api import parameters as p
-from servicegraph_api.answers import from_snapshot, with_history
+from servicegraph_api.answers import from_snapshot, with_history, with_records
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
 
 if TYPE_CHECKING:
-    from servicegraph_api.answers import Handler, Tell
+    from servicegraph_api.answers import Handler, Tell, TellWithRecords
     from servicegraph_api.query import Parameter
 
 READ = "read"
@@ -45,6 +45,13 @@ def _graph(
     return Route("GET", f"/api/v1{path}", handler, says, READ, parameters, formats)
 
 
+def _recorded(
+    path: str, tell: TellWithRecords, says: str, parameters: tuple[Parameter[Any], ...] = ()
+) -> Route:
+    """A route that is answered from Postgres, else 503."""
+    return Route("GET", f"/api/v1{path}", with_records(tell, parameters), says, READ, parameters)
+
+
 _SERVICE = "/services/{namespace}/{name}"
 
 ROUTES: tuple[Route, ...] = (
@@ -62,6 +69,11 @@ ROUTES: tuple[Route, ...] = (
            " objects that declare calls of the sources of `observed_only`.",
            (p.NAMESPACE, p.TEAM)),
     Route("GET", "/api/v1/cycles/{name}", with_history(cycles.cycle), "One circle, and what happened to it.", READ),
+    _recorded("/edges/explain", explain.explained,
+              "Why there is an edge from `source` to `target`, or why there is none: who says so, in which words, by which"
+              " rules, and how much that weighs.", (p.SOURCE, p.TARGET)),
+    _recorded("/providers", providers.providers,
+              "Who says that edges exist, and how the sources of telemetry fare."),
     Route("GET", "/healthz", probes.alive, "Whether the process lives."),
     Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),
     Route("GET", "/metrics", probes.measured, "The metrics, for Prometheus."),

@@ -11,7 +11,7 @@ from servicegraph.errors import StoreUnavailable
 from servicegraph.graph.alerts import Alerts, News
 from servicegraph.graph.columns import Node
 from servicegraph.model.alert import Acknowledgement, TransitionRecord
-from servicegraph_api import cycles
+from servicegraph_api import patience
 from support import shop
 from support.alerting import BEGINNING
 from support.circled import next_version, the_shop
@@ -224,7 +224,7 @@ async def test_without_postgres_only_the_history_of_a_circle_is_away(circled: Se
 async def test_a_postgres_that_hangs_is_not_waited_for(
     circled: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cycles, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "SECONDS", 0.01)
     circled.history.hangs = True
     reply = await circled.get(f"{CYCLES}/{NAME}")
     assert reply.status == 503

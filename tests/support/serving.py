@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from servicegraph.model.ports import Freshness
+from servicegraph.model.records import EdgeRecord
 from servicegraph.settings import Settings
 from servicegraph_api.app import create_app
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.alert import TransitionRecord
+    from servicegraph.model.ids import ServiceKey
+    from servicegraph.model.records import ProviderRecord, Records
 
 
 @dataclass
@@ -53,6 +56,30 @@ class HeldHistory:
         if self.problem is not None:
             raise self.problem
         return [one for one in self.told if one.transition.alert == name]
+
+
+@dataclass
+class HeldRecords:
+    """The records that the test sets: of edges by their ids, of providers, or why they cannot be asked."""
+
+    edges: dict[tuple[str, str], EdgeRecord] = field(default_factory=dict)
+    listed: list[ProviderRecord] = field(default_factory=list)
+    problem: Exception | None = None
+    hangs: bool = False
+
+    async def edge(self, source: ServiceKey, target: ServiceKey) -> EdgeRecord:
+        await self._asked()
+        return self.edges.get((str(source), str(target)), EdgeRecord(0))
+
+    async def providers(self) -> list[ProviderRecord]:
+        await self._asked()
+        return self.listed
+
+    async def _asked(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.problem is not None:
+            raise self.problem
 
 
 @dataclass
@@ -117,10 +144,11 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(snapshot: Snapshot | None) -> AsyncIterator[Serving]:
-    """Serve `snapshot` for the time of the block."""
+async def serving(snapshot: Snapshot | None, records: Records | None = None) -> AsyncIterator[Serving]:
+    """Serve `snapshot` for the time of the block; without `records` nothing is known of the words behind it."""
     reader, history, health = HeldReader(snapshot), HeldHistory(), HeldHealth()
-    server = TestServer(create_app(reader, history, health, Settings()))
+    records = records or HeldRecords()
+    server = TestServer(create_app(reader, history, records, health, Settings()))
     await server.start_server(access_log=None)
     try:
         async with aiohttp.ClientSession() as session:

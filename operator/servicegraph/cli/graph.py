@@ -13,7 +13,7 @@ from servicegraph import settings
 from servicegraph.cli.client import Answer, Client
 from servicegraph.cli.tree import circles, tree
 from servicegraph.errors import BadInput
-from servicegraph.model.ids import Kind, ServiceKey, parse_id
+from servicegraph.model.ids import Kind, ServiceKey, parse_loose_id
 
 _WIDE = 10_000
 """Columns where no terminal is: a line is never broken, so that other programs can read it."""
@@ -28,11 +28,9 @@ class _ServiceId(click.ParamType[ServiceKey]):
         if isinstance(value, ServiceKey):
             return value
         try:
-            key = parse_id(value)
+            return parse_loose_id(value)
         except BadInput as error:
             self.fail(error.message, param, ctx)
-        has_kind = ":" in value.partition("@")[0]
-        return key if has_kind else key._replace(kind="")
 
 
 @click.command()

@@ -26,6 +26,7 @@ from servicegraph.reconcile.served import ServedGraph
 from servicegraph.store import alerts
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
+from servicegraph.store.records import StoredRecords
 from servicegraph_api.app import create_app
 
 if TYPE_CHECKING:
@@ -103,7 +104,13 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
     current = CurrentSnapshot(engine, clock)
     health.ask("postgres", current.problem)
     try:
-        server = create_app(ServedGraph(current, health), partial(alerts.history, engine), health, chosen)
+        server = create_app(
+            ServedGraph(current, health),
+            partial(alerts.history, engine),
+            StoredRecords(engine),
+            health,
+            chosen,
+        )
         async with _http(chosen, server), asyncio.TaskGroup() as tasks:
             loading = tasks.create_task(current.run())
             if role == "api":

@@ -64,6 +64,16 @@ def parse_kind(text: str) -> Kind:
     raise BadInput(f"kind {text[:60]!r} is none of {', '.join(Kind)}")
 
 
+def parse_loose_id(text: str) -> ServiceKey:
+    """Read a printed id whose kind may be left out for any: then the kind of the key is empty.
+
+    Raises:
+        BadInput: saying what an id looks like.
+    """
+    key = parse_id(text)
+    return key if ":" in text.partition("@")[0] else key._replace(kind="")
+
+
 def parse_id(text: str) -> ServiceKey:
     """Read a printed id back.
 
