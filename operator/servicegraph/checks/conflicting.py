@@ -8,9 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.checks.verdict import MAX_MESSAGE, Verdict, listed
+from servicegraph.graph.conflicts import Conflict, Difference
+from servicegraph.model.vocabulary import Mode, Requirement
 
 if TYPE_CHECKING:
-    from servicegraph.graph.conflicts import Conflict, Conflicts
+    from collections.abc import Iterable
+
+    from servicegraph.graph.columns import ObjectName
+    from servicegraph.graph.conflicts import Conflicts
+    from servicegraph.model.observation import Observation
 
 CONFLICTING = "Conflicting"
 ATTRIBUTES_DIFFER = "AttributesDiffer"
@@ -26,6 +32,28 @@ def conflicting(found: Conflicts | None) -> Verdict | None:
     told = [_told(one) for one in found.named]
     message = listed(told, MAX_MESSAGE - len(verdict), beyond=found.count - len(told)) + verdict
     return Verdict(CONFLICTING, "True", ATTRIBUTES_DIFFER, message, found.count)
+
+
+def differing(mine: Observation, others: Iterable[tuple[ObjectName, str, int, int]]) -> str | None:
+    """What to say about a dependency of which another object says otherwise, in the same words; None if none does.
+
+    Args:
+        mine: the dependency.
+        others: object, protocol, mode and requirement of those who declare it too; nothing said contradicts nobody.
+    """
+    for name, protocol, mode, requirement in others:
+        differences = [
+            Difference(field, theirs, own)
+            for field, theirs, own in (
+                ("protocol", protocol, mine.protocol),
+                ("mode", Mode(mode).word, mine.mode.word),
+                ("requirement", Requirement(requirement).word, mine.requirement.word),
+            )
+            if theirs and own and theirs != own
+        ]
+        if differences:
+            return _told(Conflict(str(name), f"{mine.source} → {mine.target}", tuple(differences)))
+    return None
 
 
 def _told(conflict: Conflict) -> str:

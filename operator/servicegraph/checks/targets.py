@@ -39,6 +39,15 @@ def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Verdict:
     return Verdict(RESOLVED, "False", "UnknownTargets", message, len(unknown))
 
 
+def unknown(target: ServiceKey, candidates: Sequence[str], room: int) -> str:
+    """The same about one target, with as many of the candidates as there is room for."""
+    for number in range(len(candidates), -1, -1):
+        sentence = f"{target} is neither declared nor observed{_suggestion(tuple(candidates[:number]))}"
+        if len(sentence) <= room:
+            break
+    return sentence
+
+
 def _all_known(number: int) -> str:
     """The good news in words."""
     if number == 0:
