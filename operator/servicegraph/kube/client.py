@@ -12,7 +12,7 @@ from servicegraph.errors import KubernetesRefused
 from servicegraph.kube.calls import Calls, lean, time_limit
 from servicegraph.kube.connection import Credentials
 from servicegraph.kube.errors import is_unreadable
-from servicegraph.model import cyclealert
+from servicegraph.model import cyclealert, discoverysource
 from servicegraph.model.packed import Bodies
 from servicegraph.model.servicedependency import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
@@ -113,8 +113,11 @@ class KubeClient(Calls):
 
     async def list_alerts(self, limit: int = PAGE) -> list[Body]:
         """All CycleAlert objects, whoever made them, complete and of one moment, or an error as for dependencies."""
-        page = partial(self._ask, "list_cluster_custom_object", cyclealert.PLURAL)
-        return list(await self._list(cyclealert.PLURAL, page, limit))
+        return await self._list_cluster(cyclealert.PLURAL, limit)
+
+    async def list_sources(self, limit: int = PAGE) -> list[Body]:
+        """All DiscoverySource objects, in the same way."""
+        return await self._list_cluster(discoverysource.PLURAL, limit)
 
     async def get_alert(self, name: str) -> Body:
         """One CycleAlert.
@@ -122,11 +125,11 @@ class KubeClient(Calls):
         Raises:
             KubernetesGone: it does not exist.
         """
-        return lean(
-            await self._call(
-                f"read {name}", lambda: self._ask("get_cluster_custom_object", cyclealert.PLURAL, name)
-            )
-        )
+        return await self._get_cluster(cyclealert.PLURAL, name)
+
+    async def get_source(self, name: str) -> Body:
+        """One DiscoverySource, with the same error."""
+        return await self._get_cluster(discoverysource.PLURAL, name)
 
     async def create_alert(self, name: str, instance: str) -> Body:
         """Create a CycleAlert, without status: that takes a second call.
@@ -150,19 +153,12 @@ class KubeClient(Calls):
 
     async def apply_alert_status(self, name: str, resource_version: str, status: Body) -> Body:
         """Apply `status` to a CycleAlert, as `apply_dependency_status` does, with the same errors."""
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": cyclealert.KIND,
-            "metadata": {"name": name, "resourceVersion": resource_version},
-            "status": status,
-        }
-        return lean(
-            await self._call(
-                f"write the status of {name}",
-                lambda: self._ask(
-                    "patch_cluster_custom_object_status", cyclealert.PLURAL, name, body, **_applied()
-                ),
-            )
+        return await self._apply_cluster(cyclealert.KIND, cyclealert.PLURAL, name, resource_version, status)
+
+    async def apply_source_status(self, name: str, resource_version: str, status: Body) -> Body:
+        """Apply `status` to a DiscoverySource, in the same way."""
+        return await self._apply_cluster(
+            discoverysource.KIND, discoverysource.PLURAL, name, resource_version, status
         )
 
     async def acknowledge_alert(self, name: str, words: Mapping[str, str | None]) -> Body:
@@ -232,6 +228,34 @@ class KubeClient(Calls):
                 _content_type=_MERGE,
                 of=_EVENTS,
             ),
+        )
+
+    async def _list_cluster(self, plural: str, limit: int) -> list[Body]:
+        """All objects of a cluster-scoped kind."""
+        page = partial(self._ask, "list_cluster_custom_object", plural)
+        return list(await self._list(plural, page, limit))
+
+    async def _get_cluster(self, plural: str, name: str) -> Body:
+        """One object of a cluster-scoped kind."""
+        return lean(
+            await self._call(f"read {name}", lambda: self._ask("get_cluster_custom_object", plural, name))
+        )
+
+    async def _apply_cluster(
+        self, kind: str, plural: str, name: str, resource_version: str, status: Body
+    ) -> Body:
+        """Apply a status to an object of a cluster-scoped kind."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "metadata": {"name": name, "resourceVersion": resource_version},
+            "status": status,
+        }
+        return lean(
+            await self._call(
+                f"write the status of {name}",
+                lambda: self._ask("patch_cluster_custom_object_status", plural, name, body, **_applied()),
+            )
         )
 
     def _ask(

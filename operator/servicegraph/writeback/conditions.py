@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 READY = "Ready"
-"""True: this generation is accepted and stored. A circle never makes it False."""
+"""True: this generation is accepted, and where it says something about services, stored. A circle never makes it False."""
 RESOLVED = "Resolved"
 """True: every service that it names is known, by a declaration or by telemetry."""
 OBSERVED = "Observed"
@@ -29,7 +29,10 @@ STALLED = "Stalled"
 CONFLICTING = "Conflicting"
 """True while an older object says otherwise about the same service or call, and counts; absent otherwise."""
 
-OURS = (READY, RESOLVED, OBSERVED, IN_CYCLE, RECONCILING, STALLED, CONFLICTING)
+HEALTHY = "Healthy"
+"""True: the last poll of a source of telemetry brought an answer that can be relied on."""
+
+OURS = (READY, RESOLVED, OBSERVED, IN_CYCLE, HEALTHY, RECONCILING, STALLED, CONFLICTING)
 """All types that the operator writes, in the order in which they are written; others belong to others."""
 
 STORED = "Stored"
