@@ -1,7 +1,7 @@
 """What goes into the one transaction, and what comes out.
 
-A batch holds what objects and alerts say now; polls of telemetry and records of the API will stand beside them. Made by
-`reconcile.run` and `reconcile.schedule`.
+A batch holds what objects and alerts say now and what polls of telemetry have shown; records of the API will stand beside them.
+Made by `reconcile`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from servicegraph.model.alert import Acknowledgement, Alert, Transition, TransitionKey
     from servicegraph.model.observation import DeclaredObject, RemovedObject, StalledObject
+    from servicegraph.model.telemetry import Poll, PollOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Batch:
     """Transitions whose Events are written."""
     retention: Retention | None = None
     """Where given, what time has brought about is stored too: the end of what is past its `until` or has been kept for long."""
+    polls: Sequence[Poll] = ()
+    """In the order in which they were made; the same poll again changes nothing."""
+    forgotten_sources: Sequence[str] = ()
+    """Names of sources of telemetry that exist no more: all that they have shown goes, and polls of them are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +75,5 @@ class Committed:
     """By uid of each declared object of the batch: the version current once its generation was stored."""
     told: tuple[Transition, ...] = ()
     """What this commit did to alerts: circles that it opened, let grow or shrink, acknowledged, resolved."""
+    polls: Mapping[str, PollOutcome] = field(default_factory=dict)
+    """By name of each source of the batch's polls: what became of the last one; none where the source is forgotten."""

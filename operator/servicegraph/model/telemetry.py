@@ -65,6 +65,18 @@ class RawCall:
             )
         )
 
+    @classmethod
+    def of_key(cls, raw_key: str) -> RawCall:
+        """The call that has this key: what is kept of a call that is seen no more.
+
+        Raises:
+            ValueError: it is no such key.
+        """
+        client_namespace, client, server_namespace, server, connection, virtual = raw_key.split(_SEPARATOR)
+        return cls(
+            client, server, client_namespace, server_namespace, Connection(connection), VirtualEnd(virtual)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
