@@ -94,19 +94,16 @@ def oddities(snapshot: Snapshot, source: ServiceKey, target: ServiceKey, record:
 
 
 def _reverse(snapshot: Snapshot, source: ServiceKey, target: ServiceKey) -> Iterator[str]:
-    """That there is an edge the other way round."""
-    at = edge_between(snapshot, target, source)
-    if at is None:
+    """That there is an edge the other way round, which may be this one, said or seen the wrong way round."""
+    there, back = edge_between(snapshot, source, target), edge_between(snapshot, target, source)
+    if back is None:
         return
-    there, back = edge_between(snapshot, source, target), reality(snapshot)
-    swapped = (there is not None and back.swapped[there]) or (
-        there is None and bool(back.observed[at] != back.declared[at])
-    )
-    says = " and ".join(
-        word for word, holds in (("declared", back.declared[at]), ("observed", back.observed[at])) if holds
-    )
-    question = ": swapped?" if swapped else ""
-    yield f"the other way round there is {target} → {source}" + (f", {says}" if says else "") + question
+    real = reality(snapshot)
+    by = {word: bool(mask[back]) for word, mask in (("declared", real.declared), ("observed", real.observed))}
+    this = there is not None and (real.declared[there], real.observed[there])
+    swapped = by["declared"] != by["observed"] and this in (False, (by["observed"], by["declared"]))
+    says = "".join(f", {word}" for word, holds in by.items() if holds)
+    yield f"the other way round there is {target} → {source}{says}{': swapped?' if swapped else ''}"
 
 
 def _near(snapshot: Snapshot, source: ServiceKey, target: ServiceKey) -> tuple[str, ...]:
