@@ -75,6 +75,27 @@ providers = Table(
     Column("last_edges", Integer),
     Column("drop_since", _TIME, comment="since when it shows suddenly much less"),
     Column("health", Text, comment="what is wrong with it; null is healthy"),
+    Column(
+        "sees",
+        ARRAY(Text),
+        nullable=False,
+        server_default=_EMPTY,
+        comment="kinds of services whose calls it shows; empty until its first good poll",
+    ),
+    Column(
+        "drop_seconds",
+        Double,
+        nullable=False,
+        server_default=text("0"),
+        comment="for how long it has shown suddenly much less, outages apart",
+    ),
+    Column(
+        "polls",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="its last polls, the youngest first",
+    ),
     comment="Who says that edges exist. In one evidence group only the best observation of an edge counts.",
 )
 
@@ -168,6 +189,17 @@ observations = Table(
         postgresql_where=text("accepted AND accepted_until IS NOT NULL"),
     ),
     comment="One provider's word that source calls target. The truth; edges are derived.",
+)
+
+volumes = Table(
+    "volumes",
+    metadata,
+    Column("written_at", _TIME, nullable=False),
+    Column("provider", SmallInteger, nullable=False),
+    Column("bucket", SmallInteger, nullable=False, comment="power of ten of calls in a window"),
+    Column("raw_key", _NAME, nullable=False, comment="of the observation"),
+    PrimaryKeyConstraint("provider", "raw_key"),
+    comment="How much the observed calls are made, about. Makes no graph version.",
 )
 
 alerts = Table(
