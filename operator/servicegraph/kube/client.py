@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.errors import KubernetesRefused
-from servicegraph.kube.calls import Calls, lean, time_limit
+from servicegraph.kube.calls import lean, time_limit
 from servicegraph.kube.connection import Credentials
 from servicegraph.kube.errors import is_unreadable
+from servicegraph.kube.secret import SecretCalls
 from servicegraph.model import cyclealert, discoverysource
 from servicegraph.model.packed import Bodies
 from servicegraph.model.servicedependency import API_VERSION, GROUP, KIND, PLURAL, VERSION
@@ -36,7 +37,7 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
 
-class KubeClient(Calls):
+class KubeClient(SecretCalls):
     """A client for one event loop: `async with KubeClient(settings) as kube`."""
 
     def __init__(self, settings: Settings) -> None:
