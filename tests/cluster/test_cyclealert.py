@@ -62,17 +62,6 @@ async def shown(kube: KubeClient, name: str, instance: str, letters: str = "abc"
     return await kube.apply_alert_status(name, live.resource_version, step.status)
 
 
-def create(server: ApiServer, name: str, spec: Any) -> tuple[int, str]:
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": cyclealert.KIND,
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-    answer = server.ask("POST", f"{ALERTS}?dryRun=All&fieldValidation=Strict", body)
-    return answer.code, answer.message
-
-
 async def test_kubectl_shows_state_severity_services_path_and_since_and_the_cut_with_wide(
     kube: KubeClient, kubectl: Kubectl, instance: str
 ) -> None:
@@ -110,36 +99,6 @@ def test_kubectl_explain_teaches_what_an_acknowledgement_is(kubectl: Kubectl) ->
     said = " ".join(kubectl("explain", "cyca.spec.acknowledgement").split())
     assert "It covers the services that are in it now" in said or "Write it to acknowledge the circle" in said
     assert "reason <string> -required-" in said
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {},
-        {"acknowledgement": {"reason": "known"}},
-        {"acknowledgement": {"reason": "known", "by": "ana", "until": "2027-01-31T00:00:00Z"}},
-    ],
-)
-def test_a_right_spec_is_accepted(server: ApiServer, spec: Any) -> None:
-    assert create(server, "cycle-dry", spec)[0] == 201
-
-
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        ({"acknowledgement": {"by": "ana"}}, "spec.acknowledgement.reason"),
-        ({"acknowledgement": {"reason": ""}}, "spec.acknowledgement.reason"),
-        ({"acknowledgement": {"reason": "x" * 1025}}, "spec.acknowledgement.reason"),
-        ({"acknowledgement": {"reason": "a\x00b"}}, "spec.acknowledgement.reason"),
-        ({"acknowledgement": {"reason": "x", "until": "tomorrow"}}, "spec.acknowledgement.until"),
-        ({"acknowledgement": {"reason": "x", "by": ""}}, "spec.acknowledgement.by"),
-        ({"acknowledged": True}, "acknowledged"),
-    ],
-)
-def test_a_wrong_spec_is_refused_at_its_field(server: ApiServer, spec: Any, field: str) -> None:
-    code, message = create(server, "cycle-dry", spec)
-    assert code in {400, 422}
-    assert field in message
 
 
 async def test_a_new_alert_is_not_yet_seen_and_takes_its_status_in_a_second_call(

@@ -44,6 +44,7 @@ class Code(Enum):
     SELF_DEPENDENCY = "SG002"
     DUPLICATE_DEPENDENCY = "SG003"
     REPEATED_OBJECT = "SG004"
+    REPEATED_KEY = "SG005"
     CLOSES_CIRCLE = "SG101"
     GROWS_CIRCLE = "SG102"
     UNKNOWN_TARGET = "SG103"
@@ -137,6 +138,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Two of the manifests have the same kind, namespace and name. The one that is applied last wins, and the other's words"
         " are lost.",
         "Give one of them another name, or put both together.",
+    ),
+    Code.REPEATED_KEY: Explanation(
+        "a key comes twice",
+        Severity.WARNING,
+        "A map of the manifest has the same key twice. kubectl keeps the last one and does not say so.",
+        "Remove one of them.",
     ),
     Code.CLOSES_CIRCLE: Explanation(
         "closes a circle",
