@@ -22,6 +22,11 @@ _SEPARATOR = "\x1f"
 """Stands in no cleaned name."""
 
 
+NEVER_A_SERVICE = frozenset({"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster"})
+"""Names by which series say that they do not know, or that it went anywhere. Addresses, and `user` where it is no service, are
+told by `ingest.resolve`."""
+
+
 class Connection(StrEnum):
     """How the two ends of a call are joined: the label `connection_type` of service-graph series."""
 
@@ -93,7 +98,7 @@ class Source:
     """Seconds between two polls."""
     default_namespace: str = ""
     cluster: str = ""
-    quarantine: frozenset[str] = frozenset()
+    quarantine: frozenset[str] = NEVER_A_SERVICE
     """Names that are stored and never walked, built-in ones included."""
     accept_drop_until: datetime | None = None
     sees: frozenset[Kind] = frozenset({Kind.SERVICE, Kind.DATASTORE, Kind.EXTERNAL})
