@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import databases, graphs
 from benchmarks.reading import loading, walking
-from benchmarks.writing import commit, last_service, rows_of_last_version, storing
+from benchmarks.writing import commit, last_service, same_as_stored, storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +21,13 @@ def rows() -> Iterator[Row]:
     """All rows of this module, one after the other."""
     with databases.serve() as server:
         for size in graphs.SIZES:
-            graph = server.database()
-            yield from rows_of(graph, size)
-            graph.drop()
+            yield from _written(server.database(), size)
+            yield from _read(server.database(), size)
 
 
-def rows_of(graph: Database, size: graphs.Size) -> Iterator[Row]:
-    """The rows of one size. The last batch is what is measured; `graph`, empty at first, holds everything in the end."""
-    batches = graphs.batches(graphs.pairs(size), BATCH_EDGES)
+def _written(graph: Database, size: graphs.Size) -> Iterator[Row]:
+    """Storing the last batch of a graph without circles; `graph` is empty at first."""
+    batches = graphs.batches(graphs.pairs(size, circles=False), BATCH_EDGES)
     last = next(batches)
     for following in batches:
         graph.run(commit(graph.engine, last))
@@ -36,11 +35,20 @@ def rows_of(graph: Database, size: graphs.Size) -> Iterator[Row]:
     before = graph.copy()
     known = graph.run(last_service(graph.engine))
     graph.run(commit(graph.engine, last))
-    yield from storing(before, last, graph.run(rows_of_last_version(graph.engine, known)), size)
+    same = graph.run(same_as_stored(graph.engine, last, known))
+    graph.drop()
+    yield from storing(before, last, same, size)
     before.drop()
+
+
+def _read(graph: Database, size: graphs.Size) -> Iterator[Row]:
+    """Loading and walking a graph with circles; `graph` is empty at first."""
+    for batch in graphs.batches(graphs.pairs(size), BATCH_EDGES):
+        graph.run(commit(graph.engine, batch))
     graph.run(_analyse(graph))
     yield loading(graph, size)
     yield walking(graph, size)
+    graph.drop()
 
 
 async def _analyse(graph: Database) -> None:

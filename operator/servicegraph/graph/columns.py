@@ -62,8 +62,7 @@ class Provider:
     """Kinds of targets whose calls a source of telemetry can show; empty for who declares."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A service and what is said about it, the best statement for each field."""
 
     key: ServiceKey

@@ -6,15 +6,15 @@ deletion was missed, or its news is late. Called by `ingest.commit` with what it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from servicegraph.ingest.rows import digest
 from servicegraph.model.observation import DeclaredObject, StalledObject
 from servicegraph.store.objects import StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from servicegraph.ingest.batch import Batch
 
@@ -25,8 +25,7 @@ REPLACED = "replaced"
 """Why an object is gone whose name another one has now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Living:
+class Living(NamedTuple):
     """An object that exists: what it says now, and how it is stored."""
 
     said: DeclaredObject | StalledObject
@@ -55,12 +54,12 @@ class Living:
                 self.digest,
             )
         if why is not None:
-            return replace(before, generation=said.generation, problem=why)
+            return before._replace(generation=said.generation, problem=why)
         if (before.generation, before.problem) != (said.generation, None):
-            return replace(
-                before, generation=said.generation, problem=None, stored_version=version, digest=self.digest
+            return before._replace(
+                generation=said.generation, problem=None, stored_version=version, digest=self.digest
             )
-        return before if before.digest == self.digest else replace(before, digest=self.digest)
+        return before if before.digest == self.digest else before._replace(digest=self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +85,18 @@ def decide(batch: Batch, known: Iterable[StoredObject]) -> Decision:
     stored = {one.uid: one for one in known}
     removed = {one.uid: one.reason for one in batch.removed}
     gone = {uid: reason for uid, reason in removed.items() if uid in stored}
-    holders = {(one.namespace, one.name): one for one in stored.values() if one.uid not in removed}
+    youngest = _youngest(batch, removed)
+    # A stored object that is among these holds its own name.
+    others = stored.keys() - removed.keys() - {said.uid for said in youngest}
+    holders = {(one.namespace, one.name): one for one in map(stored.__getitem__, others)}
     living: list[Living] = []
-    for said in _youngest(batch, removed):
-        holder = holders.get((said.namespace, said.name))
-        if holder is not None and holder.uid != said.uid:
+    for said in youngest:
+        before = stored.get(said.uid)
+        if before is None and (holder := holders.get((said.namespace, said.name))) is not None:
             if said.created_at < holder.created_at:
                 continue
             gone[holder.uid] = REPLACED
-        living.append(
-            Living(said, stored.get(said.uid), digest(said) if isinstance(said, DeclaredObject) else None)
-        )
+        living.append(Living(said, before, digest(said) if isinstance(said, DeclaredObject) else None))
     return Decision(tuple((stored[uid], reason) for uid, reason in gone.items()), tuple(living))
 
 
@@ -106,7 +106,7 @@ def _problem(said: StalledObject) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _youngest(batch: Batch, removed: dict[str, str]) -> Iterable[DeclaredObject | StalledObject]:
+def _youngest(batch: Batch, removed: dict[str, str]) -> Collection[DeclaredObject | StalledObject]:
     """Of the objects of a batch that still exist, one for each name; of two as old as each other, the later said."""
     living: dict[tuple[str, str], DeclaredObject | StalledObject] = {}
     everyone: list[DeclaredObject | StalledObject] = [*batch.objects, *batch.stalled]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from servicegraph.errors import StoreRefused
-from servicegraph.model.observation import Observation
+from servicegraph.model.observation import Observation, Statement
 from servicegraph.store.facts import OBSERVATIONS, STATEMENTS
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from servicegraph.store.facts import Stamp
 
 _source, _target = attrgetter("source"), attrgetter("target")
-_fields_of = attrgetter(*(field.name for field in fields(Observation)))
-"""All that one observation says; twice as fast to write as the observation itself."""
+_words_of = attrgetter(*(field.name for field in fields(Statement) if field.name != "labels"))
+_fields_of = attrgetter(*(field.name for field in fields(Observation) if field.name != "source"))
+"""All that an observation says but for its source, nearly always the object's; quicker to write than the observation."""
 
 
 def digest(said: DeclaredObject) -> bytes:
@@ -35,11 +36,19 @@ def digest(said: DeclaredObject) -> bytes:
     Raises:
         StoreRefused: something in it cannot be written as JSON.
     """
+    statement = said.statement
+    sources = [seen.source for seen in said.observations]
+    if sources.count(statement.service) == len(sources):
+        sources = []
     try:
         text = orjson.dumps(
-            [said.statement, [_fields_of(seen) for seen in said.observations]],
+            (
+                _words_of(statement),
+                sorted(statement.labels.items()),
+                sources,
+                list(map(_fields_of, said.observations)),
+            ),
             default=tuple,
-            option=orjson.OPT_SORT_KEYS,
         )
     except orjson.JSONEncodeError as error:
         raise StoreRefused(f"a value cannot be stored as JSON: {error}") from error
@@ -50,8 +59,11 @@ def named_services(objects: Iterable[DeclaredObject]) -> set[ServiceKey]:
     """Every service that `objects` name."""
     named: set[ServiceKey] = set()
     for one in objects:
-        named.add(one.statement.service)
-        named.update(map(_source, one.observations), map(_target, one.observations))
+        service = one.statement.service
+        named.add(service)
+        # The source is the very same key nearly always, and to hash a key takes longer than to see that.
+        named.update([source for source in map(_source, one.observations) if source is not service])
+        named.update(map(_target, one.observations))
     return named
 
 

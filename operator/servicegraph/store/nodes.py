@@ -104,7 +104,7 @@ def _node(service: tuple[Any, ...], said: tuple[Any, ...] | None) -> Node:
     key = ServiceKey(cluster, intern(namespace), name, intern(kind))
     if said is None:
         return Node(key)
-    *_, technology, team, criticality, target, labels = said
+    _, _, _, technology, team, criticality, target, labels = said
     return Node(
         key,
         technology or None,

@@ -6,9 +6,7 @@ Read at the start by the resync and the write-back, so that a restart over uncha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from servicegraph.store.engine import transaction
 from servicegraph.store.write import fresh_ids
@@ -23,8 +21,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """One declared object as it is stored; the fields are the columns."""
 
     id: int
@@ -41,9 +38,8 @@ class StoredObject:
     """Of all that its last good generation says: equal means that its facts need not be looked at."""
 
 
-_COLUMNS = tuple(field.name for field in fields(StoredObject))
+_COLUMNS = StoredObject._fields
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM objects"  # noqa: S608 - names of our own columns
-_values = attrgetter(*_COLUMNS[1:])
 
 
 async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
@@ -54,7 +50,7 @@ async def stored_objects(engine: AsyncEngine) -> dict[str, StoredObject]:
     """
     async with transaction(engine, read_only=True) as conn:
         rows = await conn.fetch(_SELECT)
-    return {row["uid"]: StoredObject(*row) for row in rows}
+    return {row["uid"]: StoredObject._make(row) for row in rows}
 
 
 async def known(conn: Connection, batch: Mapping[str, tuple[str, str] | None]) -> list[StoredObject]:
@@ -65,7 +61,7 @@ async def known(conn: Connection, batch: Mapping[str, tuple[str, str] | None]) -
         batch: namespace and name by uid; None for an object that is gone, whose name may have been taken since.
     """
     rows = await conn.fetch(f"{_SELECT} WHERE uid = ANY($1::text[])", list(batch))
-    stored = [StoredObject(*row) for row in rows]
+    stored = list(map(StoredObject._make, rows))
     # A uid keeps its name for ever: where one is stored, nobody else has its name.
     unstored = batch.keys() - {one.uid for one in stored}
     names = [name for uid in unstored if (name := batch[uid]) is not None]
@@ -75,7 +71,7 @@ async def known(conn: Connection, batch: Mapping[str, tuple[str, str] | None]) -
             [namespace for namespace, _ in names],
             [name for _, name in names],
         )
-        stored += [StoredObject(*row) for row in rivals]
+        stored += map(StoredObject._make, rivals)
     return stored
 
 
@@ -86,7 +82,7 @@ async def insert(conn: Connection, new: Sequence[StoredObject]) -> dict[str, int
     fresh = await fresh_ids(conn, "objects", len(new))
     await conn.copy_records_to_table(
         "objects",
-        records=[(number, *_values(one)) for number, one in zip(fresh, new, strict=True)],
+        records=[(number, *one[1:]) for number, one in zip(fresh, new, strict=True)],
         columns=_COLUMNS,
     )
     return {one.uid: number for number, one in zip(fresh, new, strict=True)}

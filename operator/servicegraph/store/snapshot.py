@@ -7,6 +7,8 @@ Services come as rows (`store.nodes`), observations as columns (`store.columns`)
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from servicegraph.store.claims import differing_claims
 from servicegraph.store.engine import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -124,7 +126,9 @@ async def _asked(conn: Connection) -> _Answers:
         services=await nodes.read(conn),
         providers=await conn.fetch("SELECT id, name, evidence_group FROM providers ORDER BY name"),
         protocols=await conn.fetch("SELECT id, name FROM protocols ORDER BY id"),
-        objects=await conn.fetch("SELECT id, namespace, name FROM objects ORDER BY created_at, namespace, name, uid"),
+        objects=await conn.fetch(
+            "SELECT id, namespace, name FROM objects ORDER BY created_at, namespace, name, uid"
+        ),
         observations=await columns.copied(conn),
         claims=await differing_claims(conn),
         alerts=await alerts.kept(conn),
@@ -133,19 +137,35 @@ async def _asked(conn: Connection) -> _Answers:
 
 def _graph(answers: _Answers) -> Snapshot:
     """The graph, and the index of its names: neither a request nor a status shall have to wait for that."""
-    inputs = _inputs(answers)
-    snapshot = build(
-        inputs.mark,
-        inputs.nodes,
-        inputs.providers,
-        inputs.protocols,
-        inputs.observations,
-        inputs.conflicts,
-        inputs.alerts,
-        inputs.objects,
-    )
-    known_services(snapshot)
+    with _no_collection():
+        inputs = _inputs(answers)
+        snapshot = build(
+            inputs.mark,
+            inputs.nodes,
+            inputs.providers,
+            inputs.protocols,
+            inputs.observations,
+            inputs.conflicts,
+            inputs.alerts,
+            inputs.objects,
+        )
+        known_services(snapshot)
     return snapshot
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Spare the garbage collector: all that is made here stays, and to look through it takes as long as to make it.
+
+    Counting references goes on, and nothing made here refers in a circle.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _inputs(answers: _Answers) -> Inputs:

@@ -119,7 +119,7 @@ def test_alerts_states_names_and_transitions_equal_a_replay_of_the_versions(hist
 
         found = diff(kept, circles(edges, NODES), now, news)
         shuffled = Alerts.of(sorted(kept.by_name.values(), key=lambda alert: alert.shape))
-        afresh = diff(shuffled, circles(edges, tuple(map(replace, NODES))), now, news)
+        afresh = diff(shuffled, circles(edges, tuple(Node(*node) for node in NODES)), now, news)
         assert (found.alerts.by_name, told(found)) == (afresh.alerts.by_name, told(afresh))
 
         components = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def stored(said: DeclaredObject, version: int = 1) -> StoredObject:
-    return replace(decide(Batch([said]), []).living[0].row(version), id=7)
+    return decide(Batch([said]), []).living[0].row(version)._replace(id=7)
 
 
 def test_an_object_never_heard_of_is_new() -> None:
@@ -39,7 +39,7 @@ def test_a_generation_that_says_the_same_moves_the_row_alone() -> None:
     later = replace(said, generation=2)
     decision = decide(Batch([later]), [stored(said)])
     assert decision.restated == []
-    assert decision.living[0].row(9) == replace(stored(said), generation=2, stored_version=9)
+    assert decision.living[0].row(9) == stored(said)._replace(generation=2, stored_version=9)
 
 
 def test_a_generation_that_says_something_else_is_restated() -> None:
