@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicegraph import metrics
+from servicegraph.graph import pictures
 from servicegraph.graph.traverse import MAX_EDGES, MAX_NODES, Subgraph, subgraph
 from servicegraph.model.vocabulary import Flag, Mode
-from servicegraph_api import lookup, pictures
+from servicegraph_api import lookup
 from servicegraph_api import parameters as p
 from servicegraph_api.cycles import names_in
 from servicegraph_api.fragments import dumps, joined, protocol

@@ -1,7 +1,8 @@
 """A subgraph as a picture: Mermaid for pages and pull requests, DOT for Graphviz.
 
 Both are made from one small value, `Picture`, so that they say the same. Names are other people's text: whatever they contain,
-the output stays valid and shows them as they are. Kinds have shapes, asynchronous calls are dashed, stale ones dotted.
+the output stays valid and shows them as they are. Kinds have shapes, asynchronous calls are dashed, stale ones dotted. The
+HTTP server draws answers with it, `servicegraph check` what manifests would change.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicegraph.graph.pictures import Arrow, Box, Picture, dot, mermaid
 from servicegraph.model.ids import Kind
-from servicegraph_api.pictures import Arrow, Box, Picture, dot, mermaid
 
 _texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"), max_size=20
