@@ -134,6 +134,12 @@ alert_writes = Counter(
     ["result"],
     registry=registry,
 )
+source_writes = Counter(
+    "servicegraph_source_writes_total",
+    "Writes to the status of DiscoverySource objects by result: written, conflict, gone, refused, unavailable.",
+    ["result"],
+    registry=registry,
+)
 events = Counter(
     "servicegraph_events_total",
     "Events by reason and result: created, repeated (counted on an earlier one), exists, dropped (too many), refused.",
