@@ -1,4 +1,4 @@
-"""The controller: watch, reconciler, report, status writer, resync, schedule and alerts, made and wired, run and drained.
+"""The controller: watch, reconciler, report, resync, schedule, alerts and telemetry, made and wired, run and drained.
 
 `run` calls it for the roles `all` and `controller`.
 """
@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from servicegraph import log
 from servicegraph.cli.alerting import Alerting
-from servicegraph.controllers.watch import Watch
+from servicegraph.cli.telemetry import Telemetry
+from servicegraph.controllers.watch import Others, Watch
 from servicegraph.ingest.commit import GraphWriter
 from servicegraph.kube.client import KubeClient
 from servicegraph.reconcile.inbox import Inbox
 from servicegraph.reconcile.intake import Intake
+from servicegraph.reconcile.looks import Looks
 from servicegraph.reconcile.objects import Objects
 from servicegraph.reconcile.report import Report
 from servicegraph.reconcile.resync import Resync
@@ -38,6 +41,10 @@ DRAIN_SECONDS = 8.0
 """How long a stopped controller may take to end the watch, then to store and report what it has heard."""
 
 
+A_MOMENT_SECONDS = 5.0
+"""How long the first batch waits until it is known which sources of telemetry there are."""
+
+
 async def control(
     stop: asyncio.Event,
     settings: Settings,
@@ -53,11 +60,13 @@ async def control(
         objects = Objects()
         pace = Pace(settings.status_writes_per_second)
         statuses = StatusWriter(kube, per_second=pace)
-        report = Report(objects, inbox, current, statuses, clock)
+        looks = Looks()
+        report = Report(objects, inbox, current, statuses, clock, looks.watchers)
         resync = Resync(kube, engine, inbox, objects, report, health, settings, restart)
         retries = Retries(resync.fetch)
         writer = GraphWriter(engine, clock)
         alerting = Alerting(kube, engine, writer, current, objects, health, settings, clock, pace)
+        telemetry = Telemetry(kube, engine, writer, looks, health, settings, clock, pace, report.touch_all)
         adoption = alerting.adopting.offer
         reconciler = Reconciler(inbox, objects, writer, report, retries, health, clock, adoption)
         schedule = Schedule(engine, writer, health, settings, clock)
@@ -67,11 +76,12 @@ async def control(
             """Find what the watch may have missed."""
             resync.request()
             alerting.objects.request()
+            telemetry.objects.request()
 
         watch = Watch(
             kube.credentials,
             intake.deliver,
-            alerting.objects.deliver,
+            Others(alerting.objects.deliver, telemetry.objects.deliver),
             restart,
             health,
             compare,
@@ -91,6 +101,7 @@ async def control(
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(alerting.run(all_is_stored)),
+                tasks.create_task(telemetry.run(all_is_stored)),
                 tasks.create_task(report.run()),
                 tasks.create_task(statuses.run()),
                 tasks.create_task(resync.run()),
@@ -99,6 +110,7 @@ async def control(
             # Nothing is stored before it is known which alerts there are: they may be all that is left of a lost database.
             await _first(stop, alerting.objects.listed)
             if not stop.is_set():
+                await _briefly(stop, telemetry.known)
                 running.append(tasks.create_task(reconciler.run()))
                 await _first(stop, resync.done_once)
                 watching = tasks.create_task(watch.run(stop))
@@ -117,6 +129,13 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for task in waiting:
             task.cancel()
+
+
+async def _briefly(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set, for a moment at most: what is known by then spares a second write."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(A_MOMENT_SECONDS):
+            await _first(*events)
 
 
 async def _drain(

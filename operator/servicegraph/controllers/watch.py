@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import kopf
 
 from servicegraph import log, metrics
-from servicegraph.controllers import cyclealert, servicedependency
+from servicegraph.controllers import cyclealert, discoverysource, servicedependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,10 +39,20 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0)
 """Seconds before the next round or login, by how many have failed one after another."""
 
 
-class Watch:
-    """Delivers every event of ServiceDependency objects to `deliver(body, type)`, of CycleAlert objects to `deliver_alert`.
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Who hears of the kinds that lie in no namespace."""
 
-    Both are called in the loop that runs the watch, and so is `may_have_missed()`: when a new round begins, and when the API
+    alert: Deliver
+    """Of CycleAlert objects."""
+    source: Deliver
+    """Of DiscoverySource objects."""
+
+
+class Watch:
+    """Delivers every event of ServiceDependency objects to `deliver(body, type)`, of the other kinds to theirs of `others`.
+
+    All are called in the loop that runs the watch, and so is `may_have_missed()`: when a new round begins, and when the API
     server does not answer, for what is deleted meanwhile is never told. Then `kubernetes` is reported as unwell, until
     something is delivered or a comparison has had its list.
 
@@ -52,7 +63,7 @@ class Watch:
         self,
         credentials: Callable[[], Credentials],
         deliver: Deliver,
-        deliver_alert: Deliver,
+        others: Others,
         restart: asyncio.Event,
         health: HealthBoard,
         may_have_missed: Callable[[], None],
@@ -60,7 +71,7 @@ class Watch:
     ) -> None:
         self._credentials = credentials
         self._deliver = deliver
-        self._deliver_alert = deliver_alert
+        self._others = others
         self._health = health
         self._may_have_missed = may_have_missed
         self._namespaces = namespaces
@@ -157,7 +168,8 @@ class Watch:
     ) -> None:
         registry = kopf.OperatorRegistry()
         servicedependency.register(registry, over(self._deliver))
-        cyclealert.register(registry, over(self._deliver_alert))
+        cyclealert.register(registry, over(self._others.alert))
+        discoverysource.register(registry, over(self._others.source))
         kopf.on.login(registry=registry, id="kubeconfig")(self._login)
         try:
             await kopf.operator(

@@ -15,6 +15,9 @@ from servicegraph.writeback.desired import desired
 from servicegraph.writeback.standing import Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from servicegraph.checks.observing import Watcher
     from servicegraph.clock import Clock
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.ports import GraphReader
@@ -31,16 +34,26 @@ _SETTLE_SECONDS = 2.0
 
 
 class Report:
-    """Compares and hands over, one object or all. For the reconciler's loop only."""
+    """Compares and hands over, one object or all. For the reconciler's loop only.
+
+    `watchers` gives the sources of telemetry as of a version of the graph; None until it is known which there are.
+    """
 
     def __init__(
-        self, objects: Objects, inbox: Inbox, reader: GraphReader, statuses: StatusWriter, clock: Clock
+        self,
+        objects: Objects,
+        inbox: Inbox,
+        reader: GraphReader,
+        statuses: StatusWriter,
+        clock: Clock,
+        watchers: Callable[[int], Sequence[Watcher] | None] = lambda _version: (),
     ) -> None:
         self._objects = objects
         self._inbox = inbox
         self._reader = reader
         self._statuses = statuses
         self._clock = clock
+        self._watchers = watchers
         self._touched: set[str] = set()
         self._wake = asyncio.Event()
         self._resting = asyncio.Event()
@@ -102,7 +115,8 @@ class Report:
             return True
         if isinstance(standing, Stored) and (snapshot is None or snapshot.mark.version < standing.version):
             return False
-        self._statuses.submit(live, desired(live, standing, snapshot, self._clock.now()))
+        watchers = self._watchers(snapshot.mark.version) if snapshot is not None else None
+        self._statuses.submit(live, desired(live, standing, snapshot, self._clock.now(), watchers))
         return True
 
     async def _let_settle(self) -> None:

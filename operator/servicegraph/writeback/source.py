@@ -65,7 +65,7 @@ class Standing:
     interval: timedelta = timedelta(0)
     """Between two polls."""
     last: Polled | None = None
-    """None where this process has not polled it yet."""
+    """None where this process has not polled it under its present spec."""
 
 
 def desired(live: LiveSource, standing: Standing, now: datetime) -> dict[str, Any]:
@@ -119,11 +119,12 @@ def _ready(standing: Standing, generation: int) -> dict[str, Any]:
 
 
 def _healthy(standing: Standing, generation: int, earlier: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Of the last poll; before the first of this process, as it was last seen."""
+    """Of the last poll; before the first of this process, as it was last seen of this very spec."""
     last = standing.last
     if last is None:
-        known = earlier.get(HEALTHY)
-        if known is not None and known.get("reason") not in {SUSPENDED, NOT_POLLED_YET}:
+        known = earlier.get(HEALTHY, {})
+        is_told = known.get("status") in {"True", "False"}
+        if is_told and (standing.suspended or known.get("observedGeneration") == generation):
             return known
         if standing.suspended:
             return condition(HEALTHY, "Unknown", SUSPENDED, "not polled while it is suspended", generation)
