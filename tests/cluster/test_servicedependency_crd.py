@@ -53,6 +53,7 @@ def test_the_kinds_have_short_names_and_a_category(kubectl: Kubectl) -> None:
     rows = kubectl("api-resources", "--categories=servicegraph", "--no-headers").splitlines()
     assert [row.split() for row in rows] == [
         ["cyclealerts", "cyca", "servicegraph.dev/v1alpha1", "false", "CycleAlert"],
+        ["discoverysources", "dsrc", "servicegraph.dev/v1alpha1", "false", "DiscoverySource"],
         ["servicedependencies", "sdep", "servicegraph.dev/v1alpha1", "true", "ServiceDependency"],
     ]
 

@@ -15,7 +15,7 @@ from servicegraph.discovery.presets import PRESETS, Labels, Preset, within
 from servicegraph.errors import SettingsError
 from servicegraph.model.discoverysource import DiscoverySourceSpec
 from servicegraph.model.faults import faults, summary
-from servicegraph.model.fields import TAKES, URL_PATTERN, Url, parse_duration, parse_time
+from servicegraph.model.fields import TAKES, URL_PATTERN, Url, parse_duration, parse_time, print_duration
 from servicegraph.model.telemetry import Failure, Source
 
 if TYPE_CHECKING:
@@ -103,10 +103,9 @@ def implicit_source(settings: Settings) -> Asking | None:
     except ValidationError:
         # What was given is not repeated: it may hold a password.
         raise SettingsError(f"PROMETHEUS_URL takes {TAKES[URL_PATTERN]}") from None
-    seconds = settings.otel_graph_ingest_interval_minutes * 60
     spec = {
-        "prometheus": {"url": url, "timeout": f"{round(settings.prometheus_timeout_seconds * 1000)}ms"},
-        "interval": f"{round(seconds)}s",
+        "prometheus": {"url": url, "timeout": print_duration(settings.prometheus_timeout_seconds)},
+        "interval": print_duration(settings.otel_graph_ingest_interval_minutes * 60),
     }
     made = translate({"metadata": {"name": DEFAULT_NAME}, "spec": spec}, settings)
     if isinstance(made, Failure):

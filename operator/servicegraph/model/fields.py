@@ -105,6 +105,12 @@ def parse_duration(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
 
 
+def print_duration(seconds: float) -> str:
+    """A length of time as `parse_duration` reads it, to the millisecond: `90s`, `1s500ms`."""
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    return f"{whole}s{thousandths}ms" if thousandths else f"{whole}s"
+
+
 def _real_time(text: str) -> str:
     """Refuse a time that matches the pattern and is none all the same."""
     try:
