@@ -92,10 +92,20 @@ class Settings(BaseModel):
         description="Names seen in telemetry that are kept out of every answer unless asked for, separated by commas, beside"
         " those that are never a service: unknown, outgoing, localhost, …",
     )
+    stale_edge_threshold_hours: float = Field(
+        default=168,
+        gt=0,
+        description="Hours, of those in which its source is healthy, after which an edge that is not seen is stale.",
+    )
     stale_edge_retention_hours: float = Field(
         default=720,
         gt=0,
-        description="Hours after which what is gone is forgotten, the removals kept for explanations too.",
+        description="Hours after which what is gone is forgotten: stale edges, and removals kept for explanations.",
+    )
+    cycle_absence_hours: float = Field(
+        default=24,
+        gt=0,
+        description="Hours, of those in which its source is healthy, after which an edge that is not seen is in no circle.",
     )
     cycle_alert_retention_hours: float = Field(
         default=720,

@@ -19,6 +19,7 @@ from servicegraph.errors import SchemaMissing
 from servicegraph.graph.columns import NO_OBJECT, Mark, Node, ObjectName, ObservationColumns, Provider
 from servicegraph.graph.conflicts import conflicts
 from servicegraph.graph.snapshot import Snapshot, build
+from servicegraph.model.ids import Kind
 from servicegraph.store import alerts, columns, nodes
 from servicegraph.store.claims import differing_claims
 from servicegraph.store.engine import transaction
@@ -124,7 +125,7 @@ async def _asked(conn: Connection) -> _Answers:
     return _Answers(
         mark=await mark_of(conn),
         services=await nodes.read(conn),
-        providers=await conn.fetch("SELECT id, name, evidence_group FROM providers ORDER BY name"),
+        providers=await conn.fetch("SELECT id, name, evidence_group, sees FROM providers ORDER BY name"),
         protocols=await conn.fetch("SELECT id, name FROM protocols ORDER BY id"),
         objects=await conn.fetch(
             "SELECT id, namespace, name FROM objects ORDER BY created_at, namespace, name, uid"
@@ -170,7 +171,10 @@ def _no_collection() -> Iterator[None]:
 
 def _inputs(answers: _Answers) -> Inputs:
     provider_ids = columns.keys_of(answers.providers)
-    providers = [Provider(row["name"], row["evidence_group"]) for row in answers.providers]
+    providers = [
+        Provider(row["name"], row["evidence_group"], frozenset(map(Kind, row["sees"])))
+        for row in answers.providers
+    ]
     objects = np.append(np.int32(columns.NO_OBJECT), columns.keys_of(answers.objects))
     return Inputs(
         mark=answers.mark,
