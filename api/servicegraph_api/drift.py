@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from servicegraph.checks.lookalikes import lookalikes
 from servicegraph.graph.drift import MOST, declaring, drift, scope_of
 from servicegraph.graph.reality import reality
@@ -44,7 +46,8 @@ def compared(ask: Ask) -> bytes:
         for position in found.swapped.tolist()
     )
     truncated = found.truncated or more
-    sources = dict.fromkeys(snapshot.edges.source[found.observed_only].tolist())
+    undeclared = np.concatenate((found.observed_only, reverse[found.swapped]))
+    sources = np.unique(snapshot.edges.source[undeclared]).tolist()
     rest = {
         "near_misses": [one._asdict() for one in near],
         "declared_in": {

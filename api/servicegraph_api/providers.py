@@ -30,7 +30,9 @@ def _item(one: ProviderRecord) -> dict[str, Any]:
         "reason": one.health,
         "healthy_seconds": one.healthy_seconds if one.is_telemetry else None,
         "last_poll": None if one.last_attempt_at is None else _last_poll(one),
+        "sees": one.sees,
         "query": one.query,
+        "polls": one.polls,
     }
 
 

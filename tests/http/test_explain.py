@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,8 @@ async def test_a_source_that_is_unwell_is_named_with_what_is_wrong(stored: Store
         health="Refused: 401, the token is wrong",
         last_attempt_at=stored.clock.now(),
         last_edges=7,
+        sees=["Service", "Datastore"],
+        polls=json.dumps([{"edges": 7}]),
     )
     told = (await stored.asked(explain("shop/checkout", "shop/payment")))["reasons"]
     assert told[-1].startswith("otel is unwell, never good so far")
@@ -202,6 +205,7 @@ async def test_a_source_that_is_unwell_is_named_with_what_is_wrong(stored: Store
     assert (otel["name"], otel["preset"], otel["healthy"]) == ("otel", "OTelCollector", False)
     assert (otel["reason"], otel["healthy_seconds"]) == ("Refused: 401, the token is wrong", 3600.0)
     assert otel["last_poll"]["edges"] == 7
+    assert (otel["sees"], otel["polls"]) == (["Service", "Datastore"], [{"edges": 7}])
 
 
 async def test_ids_may_leave_out_the_kind_where_it_is_clear(stored: Stored) -> None:

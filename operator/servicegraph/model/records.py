@@ -50,6 +50,10 @@ class ProviderRecord:
     """Since when it shows suddenly much less."""
     health: str | None = None
     """What is wrong with it; None is healthy."""
+    sees: tuple[str, ...] = ()
+    """Kinds of services whose calls it shows; empty until its first good poll."""
+    polls: tuple[Mapping[str, Any], ...] = ()
+    """How its last polls went, the youngest first, a few at most."""
 
     @property
     def is_telemetry(self) -> bool:

@@ -35,7 +35,7 @@ _MOST = 100
 
 _PROVIDERS = """
 SELECT name, evidence_group AS "group", preset, query, healthy_seconds, last_attempt_at, last_good_at, last_edges, drop_since,
-    health
+    health, sees, polls
 FROM providers ORDER BY name
 """
 _OBSERVATIONS = """
@@ -102,7 +102,10 @@ class StoredRecords:
 
 
 async def _providers(conn: Connection) -> list[ProviderRecord]:
-    return [ProviderRecord(**row) for row in await conn.fetch(_PROVIDERS)]
+    rows = await conn.fetch(_PROVIDERS)
+    return [
+        ProviderRecord(**{**row, "sees": tuple(row["sees"]), "polls": tuple(row["polls"])}) for row in rows
+    ]
 
 
 def _observations(rows: Iterable[asyncpg.Record]) -> list[ObservationRecord]:
