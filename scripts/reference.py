@@ -179,17 +179,24 @@ def crd_page(crd: dict[str, Any]) -> str:
 
 
 _HTTP = """
-Every answer is for one version of the graph: `X-Graph-Version` names it and the `ETag` changes with it, so a request with
-`If-None-Match` for an unchanged graph answers 304. While Postgres cannot be reached, answers go on from the last graph,
-with `X-Graph-Stale: true` and its age in seconds, `X-Graph-Age`.
+Every answer is for one version of the graph: `X-Graph-Version` names it and the `ETag` changes with it, so a request
+with `If-None-Match` for an unchanged graph answers 304. While Postgres cannot be reached, answers go on from the last
+graph, with `X-Graph-Stale: true` and its age in seconds, `X-Graph-Age`.
 
-An id reads `namespace/name`, then `:kind` unless it is a Service, then `@cluster` unless it is the local one. `-` stands
-for no namespace. In a path, what has a meaning there is percent-encoded: `% / : @`, spaces, control characters.
+An id reads `namespace/name`, then `:kind` unless it is a Service, then `@cluster` unless it is the local one. `-`
+stands for no namespace. In a path, what has a meaning there is percent-encoded: `% / : @`, spaces, control characters.
 
-What cannot be answered is a problem document (`application/problem+json`, RFC 9457) whose `detail` says what is wrong and
-how to mend it: 400 for a parameter that is unknown or cannot be used, 404 for a path or a service that does not exist, 405
-for another method, 406 for an `Accept` that cannot be served, 503 with `Retry-After` before the first graph is loaded. HEAD
-works wherever GET does.
+Everything below `/api/v1` needs a key, sent as the header `X-API-Key` or as `Authorization: Bearer`, never in the URL;
+`servicegraph api-keys create` makes one. Its scope is `read`, `ingest` or `admin`, and each includes those before it.
+Reads need none where `ANONYMOUS_READ` is set. Each key has a bucket of requests for looking and one for changing, which
+holds a minute's worth and refills evenly; `RateLimit-Limit`, `-Remaining` and `-Reset` (seconds until it is full) say
+how it stands.
+
+What cannot be answered is a problem document (`application/problem+json`, RFC 9457) whose `detail` says what is wrong
+and how to mend it: 400 for a parameter that is unknown or cannot be used, 401 without a good key, 403 for a key whose
+scope is too small, 404 for a path or a service that does not exist, 405 for another method, 406 for an `Accept` that
+cannot be served, 429 with `Retry-After` for too many requests, 503 with `Retry-After` before the first graph is loaded.
+HEAD works wherever GET does.
 """
 
 
@@ -201,7 +208,7 @@ def http_page() -> str:
         parts += [
             f"## {route.method} {route.path}",
             route.says,
-            f"Formats: {formats}." if route.scope else "",
+            f"Scope: `{route.scope}`. Formats: {formats}." if route.scope else "",
         ]
         rows = []
         for one in route.parameters:

@@ -14,7 +14,7 @@ import pytest
 
 from servicegraph import settings
 from servicegraph.model.servicedependency import API_VERSION, PLURAL
-from support import clusters, databases, prometheuses
+from support import clusters, databases, keyed, prometheuses
 from support.showing import shown
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ def postgres_server(
 
 @pytest.fixture(scope="session")
 def template_database(postgres_server: databases.PostgresServer) -> Iterator[str]:
-    """The name of a database that is migrated once and copied for each test."""
+    """The name of a database that is migrated once, knows the key of the tests, and is copied for each test."""
     from servicegraph.store import migrate  # noqa: PLC0415 - tests without a database need not import it
 
     with postgres_server.database(prefix="template") as name:
         migrate.upgrade(postgres_server.url_of(name))
+        keyed.admit(postgres_server.url_of(name))
         yield name
 
 

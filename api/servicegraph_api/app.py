@@ -12,20 +12,26 @@ from aiohttp import web
 
 from servicegraph_api import keys
 from servicegraph_api.memory import Memory
-from servicegraph_api.middleware import around
+from servicegraph_api.middleware import Rule, around
 from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
     from servicegraph.model.ports import AlertHistory, GraphReader, Health
     from servicegraph.model.records import Records
     from servicegraph.settings import Settings
+    from servicegraph_api.guard import Guard
 
 _LONGEST_LINE = 64 * 1024
 """Bytes of the longest request line and header: within it even an absurd name gets an answer that says what is wrong."""
 
 
 def create_app(
-    reader: GraphReader, history: AlertHistory, records: Records, health: Health, settings: Settings
+    reader: GraphReader,
+    history: AlertHistory,
+    records: Records,
+    health: Health,
+    settings: Settings,
+    guard: Guard,
 ) -> web.Application:
     """The application that answers from `reader`; it opens no socket and holds no connection.
 
@@ -35,9 +41,11 @@ def create_app(
         records: the words behind edges, and how providers fare.
         health: what the probes tell.
         settings: of this process.
+        guard: lets requests in.
     """
+    rules: dict[web.AbstractRoute, Rule] = {}
     app = web.Application(
-        middlewares=[around],
+        middlewares=[around(reader, guard, rules)],
         handler_args={"max_line_size": _LONGEST_LINE, "max_field_size": _LONGEST_LINE},
     )
     app[keys.READER] = reader
@@ -47,9 +55,10 @@ def create_app(
     app[keys.SETTINGS] = settings
     app[keys.MEMORY] = Memory()
     for route in ROUTES:
-        app.router.add_route(route.method, _pattern(route.path), route.handler)
-        if route.method == "GET":
-            app.router.add_route("HEAD", _pattern(route.path), route.handler)
+        resource = app.router.add_resource(_pattern(route.path))
+        rule = Rule(resource.canonical, route.scope)
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            rules[resource.add_route(method, route.handler)] = rule
     return app
 
 

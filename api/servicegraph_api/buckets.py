@@ -1,9 +1,10 @@
 """Token buckets: how many requests a minute somebody may make, without a background task and with one number each.
 
-A bucket holds one minute's worth, is full at first use and refills evenly. Instead of tokens it keeps the moment at which it would
-be full again: what is missing then is the time until that moment, and each request moves it on by the time that one token takes to
-come back. (This is the generic cell rate algorithm of ITU-T I.371, the virtual scheduling form, with a minute as its tolerance.)
-A bucket that is full needs not be kept at all. All numbers are whole microseconds, so that here and in Valkey the same comes out.
+A bucket holds one minute's worth, is full at first use and refills evenly. Instead of tokens it keeps the moment at which it
+would be full again: what is missing then is the time until that moment, and each request moves it on by the time that one
+token takes to come back. (This is the generic cell rate algorithm of ITU-T I.371, the virtual scheduling form, with a minute
+as its tolerance.) A bucket that is full needs not be kept at all. All numbers are whole microseconds, so that here and in
+Valkey the same comes out.
 
 `limits` decides whose bucket it is, `shared` does the same arithmetic in Valkey.
 """

@@ -1,7 +1,8 @@
 """Who asks, and whether they may: keys, scopes and limits, before anything else is done for a request.
 
-Of a key that is known, a request costs one SHA-256 and a comparison; nothing is asked of anybody. What a key is refused for is said
-as plainly as it can be without telling strangers anything: a wrong secret is no different from a key that does not exist.
+Of a key that is known, a request costs one SHA-256 and a comparison; nothing is asked of anybody. What a key is refused for
+is said as plainly as it can be without telling strangers anything: a wrong secret is no different from a key that does not
+exist.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote
 
 from aiohttp import hdrs
-from multidict import istr
 
 from servicegraph import metrics
 from servicegraph.model.apikey import SHAPE, Scope, id_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from servicegraph_api.buckets import Verdict
     from servicegraph_api.limits import Limits
 
-_HEADER = istr("X-API-Key")
+_HEADER = "X-API-Key"
 _BEARER = "bearer "
 _ID = slice(3, 11)
 """Where the id stands in a key."""
@@ -129,7 +129,7 @@ _MAKE = "servicegraph api-keys create makes one"
 
 def _unauthorized(reason: str, detail: str) -> Problem:
     metrics.auth_failures.labels(reason).inc()
-    challenge = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="servicegraph"'}
+    challenge = {"WWW-Authenticate": 'Bearer realm="servicegraph"'}
     return Problem(HTTPStatus.UNAUTHORIZED, detail, headers=challenge)
 
 
@@ -138,7 +138,7 @@ def _given(request: web.Request) -> str | None:
     text = request.headers.get(_HEADER)
     if text is None:
         bearer = request.headers.get(hdrs.AUTHORIZATION)
-        if bearer is None or not bearer[: len(_BEARER)].lower() == _BEARER:
+        if bearer is None or bearer[: len(_BEARER)].lower() != _BEARER:
             return None
         text = bearer[len(_BEARER) :]
     return text.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from servicegraph.model.apikey import ApiKey
 from servicegraph.model.ports import AlertHistory, GraphReader, Health
 from servicegraph.model.records import Records
 from servicegraph.settings import Settings
@@ -15,6 +16,9 @@ RECORDS = web.AppKey("records", Records)
 HEALTH = web.AppKey("health", Health)
 SETTINGS = web.AppKey("settings", Settings)
 MEMORY = web.AppKey("memory", Memory)
+
+CALLER = web.RequestKey("caller", ApiKey)
+"""The key that a request came with; absent where it came without one."""
 
 GRAPH_VERSION = "X-Graph-Version"
 """The version of the graph that an answer was made from."""

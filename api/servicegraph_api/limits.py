@@ -80,7 +80,9 @@ class Limits:
         verdict = self._failures.take(address, FAILURES)
         if not verdict.allowed:
             raise _too_many(
-                Kind.FAILURE, verdict, "too many requests without a good key came from this address; mend the key first"
+                Kind.FAILURE,
+                verdict,
+                "too many requests without a good key came from this address; mend the key first",
             )
 
 

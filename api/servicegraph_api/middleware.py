@@ -1,12 +1,12 @@
-"""The one thing around every request: count it, mark it with the graph's version and freshness, and turn errors into problems.
+"""The one thing around every request: admit it, count it, say which graph it met and how fresh, turn errors into problems.
 
-One function on purpose: three trivial middlewares cost a third of all requests a second. Keys and limits will find their place
-here too.
+One function on purpose: three trivial middlewares cost a third of all requests a second.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -15,27 +15,72 @@ from servicegraph import log, metrics
 from servicegraph_api import keys, problems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiohttp.typedefs import Middleware
+
+    from servicegraph.model.apikey import Scope
+    from servicegraph.model.ports import GraphReader
     from servicegraph_api.answers import Handler
+    from servicegraph_api.guard import Guard
 
 _log = log.get(__name__)
 
+_CONTENT_TYPE_OPTIONS = "X-Content-Type-Options"
 _UNMATCHED = "unmatched"
 """The route label of everything that matches no route, so that paths made up by clients make no series."""
 
 
-@web.middleware
-async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer `request` with `handler`, whatever happens."""
-    resource = request.match_info.route.resource
-    route = _UNMATCHED if resource is None else resource.canonical
-    with metrics.http_seconds.labels(route).time():
+class Rule:
+    """What is the same for all requests of one route: what a key must allow, and where they are counted."""
+
+    __slots__ = ("_counters", "observe", "route", "scope")
+
+    def __init__(self, route: str, scope: Scope | None) -> None:
+        self.route = route
+        self.scope = scope
+        self.observe: Callable[[float], None] = metrics.http_seconds.labels(route).observe
+        self._counters: dict[int, Callable[[], None]] = {}
+
+    def count(self, status: int) -> None:
+        """Count a request that was answered with `status`."""
+        counter = self._counters.get(status)
+        if counter is None:
+            counter = self._counters[status] = metrics.http_requests.labels(self.route, str(status)).inc
+        counter()
+
+
+def around(reader: GraphReader, guard: Guard, rules: Mapping[web.AbstractRoute, Rule]) -> Middleware:
+    """What is to be done around every request.
+
+    Args:
+        reader: says which graph answers are made from.
+        guard: lets requests in.
+        rules: by route of the application.
+    """
+    others = Rule(_UNMATCHED, None)
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer `request` with `handler`, whatever happens."""
+        began = perf_counter()
+        rule = rules.get(request.match_info.route, others)
+        verdict = None
         try:
+            key, verdict = await guard.admit(request, rule.scope)
+            if key is not None:
+                request[keys.CALLER] = key
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - the last line before the client
-            response = _refusal(error, request, route)
-        _mark(response, request.app)
-    metrics.http_requests.labels(route, str(response.status)).inc()
-    return response
+            response = _refusal(error, request, rule.route)
+        if verdict is not None:
+            response.headers.update(verdict.headers)
+        _mark(response, reader)
+        rule.observe(perf_counter() - began)
+        rule.count(response.status)
+        return response
+
+    return answer
 
 
 def _refusal(error: Exception, request: web.Request, route: str) -> web.Response:
@@ -46,17 +91,17 @@ def _refusal(error: Exception, request: web.Request, route: str) -> web.Response
     return problems.response(problem)
 
 
-def _mark(response: web.StreamResponse, app: web.Application) -> None:
+def _mark(response: web.StreamResponse, reader: GraphReader) -> None:
     """Say which graph this is, unless the answer has said so, and whether it may lag behind."""
-    reader = app[keys.READER]
+    headers = response.headers
+    headers[hdrs.SERVER] = "servicegraph"
+    headers[_CONTENT_TYPE_OPTIONS] = "nosniff"
     snapshot = reader.current()
-    response.headers[hdrs.SERVER] = "servicegraph"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     if snapshot is None:
         return
-    if keys.GRAPH_VERSION not in response.headers:
-        response.headers[keys.GRAPH_VERSION] = str(snapshot.mark.version)
+    if keys.GRAPH_VERSION not in headers:
+        headers[keys.GRAPH_VERSION] = str(snapshot.mark.version)
     freshness = reader.freshness()
     if freshness.stale:
-        response.headers[keys.GRAPH_STALE] = "true"
-        response.headers[keys.GRAPH_AGE] = str(int(freshness.age))
+        headers[keys.GRAPH_STALE] = "true"
+        headers[keys.GRAPH_AGE] = str(int(freshness.age))

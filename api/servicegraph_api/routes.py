@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.model.apikey import Scope
 from servicegraph_api import cycles, dependencies, drift, explain, lists, probes, providers
 from servicegraph_api import parameters as p
 from servicegraph_api.answers import from_snapshot, with_history, with_records
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from servicegraph_api.answers import Handler, Tell, TellWithRecords
     from servicegraph_api.query import Parameter
 
-READ = "read"
-"""The scope of everything that only looks at the graph."""
+READ = Scope.READ
+"""What a key must allow for everything that only looks at the graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Route:
     handler: Handler
     says: str
     """What it answers, in a sentence."""
-    scope: str | None = None
+    scope: Scope | None = None
     """What a key must allow; None needs no key."""
     parameters: tuple[Parameter[Any], ...] = ()
     formats: tuple[Format, ...] = (JSON,)
@@ -66,7 +67,7 @@ ROUTES: tuple[Route, ...] = (
            (p.STATE, p.SEVERITY, *p.PAGE)),
     _graph("/drift", drift.compared,
            "Holds what is declared against what telemetry shows. An edge is in one list at most; `declared_in` names the"
-           " objects that declare calls of the sources of `observed_only`.",
+           " objects that declare calls by the sources of what is observed alone.",
            (p.NAMESPACE, p.TEAM)),
     Route("GET", "/api/v1/cycles/{name}", with_history(cycles.cycle), "One circle, and what happened to it.", READ),
     _recorded("/edges/explain", explain.explained,

@@ -1,8 +1,8 @@
 """Buckets in Valkey or Redis, so that all replicas count together; one atomic script, one round trip.
 
-It is never waited for long: an answer that does not come within `PATIENCE_SECONDS` means that it is away, and from then on nobody
-asks until a task in the background has had an answer again. Meanwhile `limits` counts in this process. Time is the server's, as
-the clocks of replicas may differ.
+It is never waited for long: an answer that does not come within `PATIENCE_SECONDS` means that it is away, and from then on
+nobody asks until a task in the background has had an answer again. Meanwhile `limits` counts in this process. Time is the
+server's, as the clocks of replicas may differ.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.backoff import NoBackoff
 from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from servicegraph import log, metrics
@@ -73,7 +73,9 @@ class SharedBuckets:
         rate = Rate(limit)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                allowed, missing = await self._script(keys=[self._prefix + name], args=[rate.token, rate.whole])
+                allowed, missing = await self._script(
+                    keys=[self._prefix + name], args=[rate.token, rate.whole]
+                )
         except (RedisError, OSError, TimeoutError) as error:
             self._give_up(error)
             return None
@@ -118,7 +120,9 @@ class SharedBuckets:
 def _pool(url: str) -> BlockingConnectionPool:
     """Connections that wait for nothing longer than a request may, and try nothing twice."""
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-        raise SettingsError("REDIS_URL must look like redis://user:password@host:port/0, or rediss:// for TLS")
+        raise SettingsError(
+            "REDIS_URL must look like redis://user:password@host:port/0, or rediss:// for TLS"
+        )
     try:
         return BlockingConnectionPool.from_url(
             url,

@@ -100,6 +100,23 @@ http_seconds = Histogram(
     buckets=_LATENCY,
     registry=registry,
 )
+auth_failures = Counter(
+    "servicegraph_auth_failures_total",
+    "Requests refused for their key, by reason: missing, malformed, unknown, revoked, expired, scope, in_url.",
+    ["reason"],
+    registry=registry,
+)
+rate_limited = Counter(
+    "servicegraph_rate_limited_total",
+    "Requests refused as too many, by what they count as: query, ingestion, failure (without a good key).",
+    ["kind"],
+    registry=registry,
+)
+limits_shared = Gauge(
+    "servicegraph_limits_shared",
+    "1 while rate limits are counted together with the other replicas, 0 while they should be and are not.",
+    registry=registry,
+)
 watch_restarts = Counter(
     "servicegraph_watch_restarts_total", "Restarts of the watch.", ["why"], registry=registry
 )

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from servicegraph.cli import cli
 from servicegraph.errors import BadInput, SettingsError
 from servicegraph.model.apikey import id_of
+from support import databases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def typed(database: str) -> Typed:
-    """Types a command beside a database."""
+    """Types a command beside a database without keys."""
+    databases.execute(database, "DELETE FROM api_keys")
 
     def run(*words: str) -> Result:
         return CliRunner().invoke(

@@ -20,6 +20,7 @@ from support import shop
 from support.alerting import BEGINNING
 from support.circled import next_version, the_shop
 from support.graphs import service, snapshot
+from support.keyed import KEY
 from support.reference import Fact
 from support.serving import serving
 
@@ -44,7 +45,12 @@ async def circled() -> AsyncIterator[Serving]:
 
 async def run(command: click.Command, served: Serving, *words: str) -> Result:
     """Run the command in a thread, as the server lives in this one."""
-    environment = {"SERVICEGRAPH_URL": served.url, "COLUMNS": "40", "FORCE_COLOR": None}
+    environment = {
+        "SERVICEGRAPH_URL": served.url,
+        "SERVICEGRAPH_API_KEY": KEY,
+        "COLUMNS": "40",
+        "FORCE_COLOR": None,
+    }
     return await asyncio.to_thread(CliRunner().invoke, command, words, env=environment)
 
 

@@ -12,14 +12,15 @@ from click.testing import CliRunner, Result
 from servicegraph.cli.graph import graph
 from servicegraph.local import ports
 from servicegraph.model.ports import Freshness
+from support.keyed import KEY
 
 if TYPE_CHECKING:
     from support.serving import Serving
 
 
-async def run(url: str, *words: str) -> Result:
+async def run(url: str, *words: str, key: str = KEY) -> Result:
     """Run the command in a thread, as the server lives in this one."""
-    environment = {"SERVICEGRAPH_URL": url, "COLUMNS": "40", "FORCE_COLOR": None}
+    environment = {"SERVICEGRAPH_URL": url, "SERVICEGRAPH_API_KEY": key, "COLUMNS": "40", "FORCE_COLOR": None}
     return await asyncio.to_thread(CliRunner().invoke, graph, words, env=environment)
 
 
@@ -108,6 +109,22 @@ async def test_without_a_server_to_ask_the_way_to_one_is_shown() -> None:
     result = await run("", "shop/frontend")
     assert result.exit_code == 1
     assert 'eval "$(servicegraph local env)"' in result.stderr
+
+
+async def test_without_a_key_the_way_to_one_is_shown(served: Serving) -> None:
+    result = await run(served.url, "shop/frontend", key="")
+    assert result.exit_code == 1
+    assert "servicegraph api-keys create" in result.stderr
+    assert "SERVICEGRAPH_API_KEY holds, and that is not set" in result.stderr
+
+
+@pytest.mark.parametrize("key", [KEY[:-1], f"{KEY}\n{KEY}", "secret"])
+async def test_what_is_no_key_is_neither_sent_nor_shown(served: Serving, key: str) -> None:
+    result = await run(served.url, "shop/frontend", key=key)
+    assert result.exit_code == 1
+    assert "SERVICEGRAPH_API_KEY holds no key" in result.stderr
+    assert key not in result.output
+    assert not served.ring.uses
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost", "http://", "http://localhost:port"])

@@ -18,6 +18,7 @@ import pytest
 from servicegraph import settings
 from servicegraph.local.kubectl import Kubectl
 from servicegraph.local.place import Place, State
+from servicegraph.model.apikey import id_of
 from support import databases
 from support.processes import (
     await_end,
@@ -91,13 +92,27 @@ def test_everything_is_there_when_up_returns(state: State) -> None:
 def test_env_prints_shell_lines_that_lead_there(place: Place, state: State) -> None:
     lines = servicegraph("local", "env", "--dir", str(place.folder)).stdout
     shown = subprocess.run(
-        ["/bin/sh", "-c", f'{lines}\necho "$KUBECONFIG $DATABASE_URL $SERVICEGRAPH_URL"'],
+        [
+            "/bin/sh",
+            "-c",
+            f'{lines}\necho "$KUBECONFIG $DATABASE_URL $SERVICEGRAPH_URL $SERVICEGRAPH_API_KEY"',
+        ],
         capture_output=True,
         text=True,
         check=True,
         env={},
     ).stdout
-    assert shown.split() == [state.kubeconfig, state.database_url, state.servicegraph_url]
+    assert shown.split() == [
+        state.kubeconfig,
+        state.database_url,
+        state.servicegraph_url,
+        state.api_key,
+    ]
+    [key] = json.loads(
+        servicegraph("api-keys", "list", "-o", "json", DATABASE_URL=state.database_url).stdout
+    )["items"]
+    assert key["id"] == id_of(state.api_key)
+    assert (key["scope"], key["query_limit"], key["ingestion_limit"]) == ("admin", 0, 0)
     assert all(line.startswith("export ") for line in lines.splitlines())
 
 

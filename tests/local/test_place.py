@@ -100,9 +100,9 @@ def test_those_who_only_look_never_keep_anybody_from_taking_a_lock(tmp_path: Pat
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_a_shell_reads_back_whatever_stands_in_the_variables(value: str) -> None:
-    words = shlex.split(State(1, True, value, value, value, True).exports())
+    words = shlex.split(State(1, True, value, value, value, True, api_key=value).exports())
     values = [word.partition("=")[2] for word in words if "=" in word]
-    assert values == [value] * 3
+    assert values == [value] * 4
 
 
 def test_a_file_is_replaced_and_only_its_owner_can_read_it(tmp_path: Path) -> None:

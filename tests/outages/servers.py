@@ -15,6 +15,7 @@ from servicegraph.local import ports
 from servicegraph.local.postgres import Postgres
 from servicegraph.local.process import Process
 from servicegraph.store import migrate
+from support import keyed
 from support.operators import eventually
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class MortalPostgres:
         self.start()
         self._postgres.create_database()
         migrate.upgrade(self.url)
+        keyed.admit(self.url)
         return self
 
     def __exit__(self, *_: object) -> None:

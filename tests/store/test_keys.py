@@ -13,6 +13,7 @@ from servicegraph.clock import SystemClock
 from servicegraph.errors import BadInput, StoreUnavailable
 from servicegraph.model.apikey import ApiKey, Scope, forge, id_of
 from servicegraph.store import keyring, keys
+from servicegraph.store.engine import dedicated
 from servicegraph.store.keyring import KeyRing
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from support.rows import Rows
+
+pytestmark = pytest.mark.usefixtures("no_keys")
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -47,6 +50,12 @@ def of(text: str) -> str:
     found = id_of(text)
     assert found is not None
     return found
+
+
+@pytest.fixture
+async def no_keys(rows: Rows) -> None:
+    """The key that every test database has is taken away."""
+    await rows.run("DELETE FROM api_keys")
 
 
 async def test_a_key_is_kept_as_its_hash_alone(engine: AsyncEngine, rows: Rows) -> None:
@@ -118,11 +127,13 @@ async def test_a_key_that_is_revoked_again_keeps_its_time(engine: AsyncEngine) -
     assert await keys.revoke(engine, of(text)) == first
 
 
-async def test_the_key_of_an_environment_is_good_whatever_became_of_it(engine: AsyncEngine) -> None:
+async def test_the_key_of_an_environment_is_good_whatever_became_of_it(
+    engine: AsyncEngine, database: str
+) -> None:
     text = forge()
-    await keys.admit(engine, text, "local")
+    await asyncio.to_thread(keys.admit, database, text, "local")
     await keys.revoke(engine, of(text))
-    await keys.admit(engine, text, "local")
+    await asyncio.to_thread(keys.admit, database, text, "local")
     [key] = await keys.listed(engine)
     assert (key.scope, key.query_limit, key.ingestion_limit, key.revoked_at) == (Scope.ADMIN, 0, 0, None)
     assert key.opens_with(text)
@@ -191,7 +202,8 @@ async def test_uses_are_stored_together_and_never_go_back(engine: AsyncEngine, r
     used = by_name["ci"].last_used_at
     assert used is not None
     assert by_name["idle"] == idle
-    await keys.write_uses(engine, {of(text): used - timedelta(hours=1)})
+    async with dedicated(engine) as conn:
+        assert await keys.write_uses(conn, {of(text): used - timedelta(hours=1)}) == 0
     assert await rows.one("SELECT last_used_at FROM api_keys WHERE name = 'ci'") == used
 
 
@@ -212,11 +224,12 @@ async def test_uses_wait_while_they_cannot_be_stored(
     ring.used(key)
 
     async def away(*_: object) -> int:
-        raise StoreUnavailable
+        raise ConnectionResetError
 
     with monkeypatch.context() as broken:
         broken.setattr(keys, "write_uses", away)
         await ring.flush()
+    assert await rows.one("SELECT last_used_at FROM api_keys") is None
     await ring.flush()
     assert await rows.one("SELECT last_used_at FROM api_keys") is not None
 
@@ -243,3 +256,15 @@ def _known(ring: KeyRing, text: str) -> ApiKey:
     key = ring.known(of(text))
     assert key is not None
     return key
+
+
+async def test_uses_are_stored_while_it_runs(
+    engine: AsyncEngine, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "USES_SECONDS", 0.0)
+    text, key = await keys.create(engine, "ci", Scope.READ)
+    async with running(engine) as ring:
+        await ring.look_up(of(text))
+        ring.used(key)
+        while await rows.one("SELECT last_used_at FROM api_keys") is None:
+            await ring.look_up("nobody00")

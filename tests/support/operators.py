@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from servicegraph.local import ports
 from servicegraph.local.process import Command, Process
+from support.keyed import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,8 +97,8 @@ class Operator:
         self.process = None
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET a path."""
-        request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
+        """GET a path, with the key that every test database knows."""
+        request = urllib.request.Request(self.url + path, headers={**HEADERS, **(headers or {})})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())

@@ -12,10 +12,14 @@ import orjson
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+from servicegraph.clock import SteppedClock
 from servicegraph.model.ports import Freshness
 from servicegraph.model.records import EdgeRecord
 from servicegraph.settings import Settings
 from servicegraph_api.app import create_app
+from servicegraph_api.guard import Guard
+from servicegraph_api.limits import Limits
+from support.keyed import KEY, HeldRing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from servicegraph.model.alert import TransitionRecord
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.records import ProviderRecord, Records
+    from servicegraph_api.shared import SharedBuckets
 
 
 @dataclass
@@ -127,10 +132,13 @@ class Serving:
     reader: HeldReader
     health: HeldHealth
     history: HeldHistory
+    ring: HeldRing
+    clock: SteppedClock
 
-    async def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        """Ask for `path`, sent exactly as it is written; header names with _ for -."""
+    async def get(self, path: str, method: str = "GET", key: str | None = KEY, **headers: str) -> Reply:
+        """Ask for `path`, sent exactly as it is written; header names with _ for -. No key is sent where it is None."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named |= {} if key is None else {"X-API-Key": key}
         url = URL(self.url + path, encoded=True)
         async with self.session.request(method, url, headers=named) as response:
             return Reply(response.status, response.headers, await response.read())
@@ -144,14 +152,31 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(snapshot: Snapshot | None, records: Records | None = None) -> AsyncIterator[Serving]:
-    """Serve `snapshot` for the time of the block; without `records` nothing is known of the words behind it."""
+async def serving(
+    snapshot: Snapshot | None,
+    records: Records | None = None,
+    *,
+    shared: SharedBuckets | None = None,
+    **settings: Any,
+) -> AsyncIterator[Serving]:
+    """Serve `snapshot` for the time of the block, to a client that sends the key of the tests.
+
+    Args:
+        snapshot: the graph.
+        records: the words behind it; without them nothing is known of those.
+        shared: buckets shared with other servers.
+        settings: those that are not the default ones.
+    """
     reader, history, health = HeldReader(snapshot), HeldHistory(), HeldHealth()
-    records = records or HeldRecords()
-    server = TestServer(create_app(reader, history, records, health, Settings()))
+    ring, clock = HeldRing(), SteppedClock()
+    chosen = Settings(**settings)
+    guard = Guard(ring, Limits(clock, shared), clock, chosen)
+    app = create_app(reader, history, records or HeldRecords(), health, chosen, guard)
+    server = TestServer(app)
     await server.start_server(access_log=None)
+    url = str(server.make_url("")).rstrip("/")
     try:
         async with aiohttp.ClientSession() as session:
-            yield Serving(str(server.make_url("")).rstrip("/"), session, reader, health, history)
+            yield Serving(url, session, reader, health, history, ring, clock)
     finally:
         await server.close()

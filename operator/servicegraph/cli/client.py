@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import click
 import orjson
 
+from servicegraph.model.apikey import id_of
 from servicegraph.model.ids import NO_NAMESPACE
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ _SECONDS = 30
 _HOW_TO = """\
 SERVICEGRAPH_URL is not set, so there is no server to ask. With a local environment running:
   eval "$(servicegraph local env)"
-else name the server yourself:
-  export SERVICEGRAPH_URL=http://127.0.0.1:8000"""
+else name the server, and your key to it, yourself:
+  export SERVICEGRAPH_URL=http://127.0.0.1:8000 SERVICEGRAPH_API_KEY=sg_..."""
+_NO_KEY = "the command line sends the key that SERVICEGRAPH_API_KEY holds, and that is not set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,10 @@ class Answer:
 
 
 class Client:
-    """Asks the server at the `SERVICEGRAPH_URL` of `settings`.
+    """Asks the server at the `SERVICEGRAPH_URL` of `settings`, with the key that they hold.
 
     Raises:
-        click.ClickException: there is no such setting, or it is no URL.
+        click.ClickException: there is no such setting, or it is no URL; or the key is none.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,8 +55,13 @@ class Client:
             raise click.ClickException(_HOW_TO)
         self._url = settings.servicegraph_url.rstrip("/")
         self._parts = urlsplit(self._url)
+        self._key = settings.servicegraph_api_key
         if not _is_server(self._parts):
             raise click.ClickException(f"SERVICEGRAPH_URL={self._url!r} is no URL; write http://host:port")
+        if self._key and id_of(self._key) is None:
+            raise click.ClickException(
+                "SERVICEGRAPH_API_KEY holds no key, or not all of it; one reads sg_..."
+            )
 
     def dependencies(self, service: ServiceKey, parameters: Mapping[str, str]) -> Answer:
         """The subgraph around `service`; its kind is not asked for unless `parameters` do.
@@ -74,18 +81,24 @@ class Client:
         """
         return self._get(f"/api/v1/cycles?{urlencode(parameters)}")
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"X-API-Key": self._key} if self._key else {}
+
     def _get(self, path: str) -> Answer:
         connect = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         try:
             connection = connect(self._parts.netloc.rpartition("@")[2], timeout=_SECONDS)
             try:
-                connection.request("GET", self._parts.path + path)
+                connection.request("GET", self._parts.path + path, headers=self._headers)
                 response = connection.getresponse()
                 body = response.read()
             finally:
                 connection.close()
         except (OSError, http.client.HTTPException) as error:
             raise click.ClickException(f"no answer from {self._url}: {error}") from error
+        if response.status == http.client.UNAUTHORIZED and not self._key:
+            raise click.ClickException(f"{_detail(body)}; {_NO_KEY}")
         if response.status != http.client.OK:
             raise click.ClickException(
                 _detail(body) or f"{self._url} answered {response.status} {response.reason}"

@@ -195,9 +195,9 @@ def _explain(state: State, folder: Path, what: str) -> None:
     lines = [
         f"servicegraph {what}.",
         "",
-        f'  eval "$(servicegraph local env{option})"    sets KUBECONFIG, DATABASE_URL, SERVICEGRAPH_URL',
+        f'  eval "$(servicegraph local env{option})"    sets KUBECONFIG, DATABASE_URL, SERVICEGRAPH_URL, …',
         "  kubectl get servicedependencies -A",
-        f"  curl -s {state.servicegraph_url}/api/v1/services",
+        '  curl -s -H "X-API-Key: $SERVICEGRAPH_API_KEY" "$SERVICEGRAPH_URL/api/v1/services"',
         f"  servicegraph local down{option}",
         "",
         f"Logs are in {Place(folder).logs}.",

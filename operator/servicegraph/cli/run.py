@@ -26,8 +26,12 @@ from servicegraph.reconcile.served import ServedGraph
 from servicegraph.store import alerts
 from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
+from servicegraph.store.keyring import KeyRing
 from servicegraph.store.records import StoredRecords
 from servicegraph_api.app import create_app
+from servicegraph_api.guard import Guard
+from servicegraph_api.limits import Limits
+from servicegraph_api.shared import SharedBuckets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,26 +105,45 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
     """Serve until `stop` is set, then drain: what was heard is stored and reported before this returns."""
     health = HealthBoard(clock)
     engine = create_engine(chosen)
-    current = CurrentSnapshot(engine, clock)
+    current, ring = CurrentSnapshot(engine, clock), KeyRing(engine, clock)
     health.ask("postgres", current.problem)
+    health.ask("keys", ring.problem)
     try:
-        server = create_app(
-            ServedGraph(current, health),
-            partial(alerts.history, engine),
-            StoredRecords(engine),
-            health,
-            chosen,
-        )
-        async with _http(chosen, server), asyncio.TaskGroup() as tasks:
-            loading = tasks.create_task(current.run())
-            if role == "api":
-                await stop.wait()
-            else:
-                await control(stop, chosen, engine, current, health, clock)
-            loading.cancel()
+        async with _limits(chosen, health, clock) as limits:
+            server = create_app(
+                ServedGraph(current, health),
+                partial(alerts.history, engine),
+                StoredRecords(engine),
+                health,
+                chosen,
+                Guard(ring, limits, clock, chosen),
+            )
+            async with _http(chosen, server), asyncio.TaskGroup() as tasks:
+                following = [tasks.create_task(current.run()), tasks.create_task(ring.run())]
+                if role == "api":
+                    await stop.wait()
+                else:
+                    await control(stop, chosen, engine, current, health, clock)
+                for task in following:
+                    task.cancel()
+            await ring.flush()
     finally:
         await engine.dispose()
     _log.info("run.stopped")
+
+
+@asynccontextmanager
+async def _limits(chosen: Settings, health: HealthBoard, clock: Clock) -> AsyncIterator[Limits]:
+    """The rate limits, counted with the other replicas where there is a place for that."""
+    if not chosen.redis_url:
+        yield Limits(clock)
+        return
+    shared = SharedBuckets(chosen.redis_url, f"servicegraph:{chosen.instance_name}:", clock)
+    health.ask("redis", shared.problem)
+    try:
+        yield Limits(clock, shared)
+    finally:
+        await shared.close()
 
 
 @asynccontextmanager

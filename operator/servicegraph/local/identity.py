@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from servicegraph.errors import PartFailed
 from servicegraph.local import ports
 from servicegraph.local.place import write
+from servicegraph.model.apikey import forge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +33,14 @@ class Identity:
         password: of the database.
         admin_token: bearer token of the Kubernetes administrator.
         operator_token: bearer token of the operator's service account.
+        api_key: key to the HTTP server.
     """
 
     ports: dict[str, int]
     password: str = field(repr=False)
     admin_token: str = field(repr=False)
     operator_token: str = field(repr=False)
+    api_key: str = field(default_factory=forge, repr=False)
 
     @classmethod
     def of(cls, folder: Path, port: int = 0) -> Self:

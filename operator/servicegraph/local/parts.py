@@ -78,7 +78,7 @@ class Parts:
         Raises:
             PartFailed: something cannot be had or does not start.
         """
-        from servicegraph.store import migrate  # noqa: PLC0415 - slow to import, and only starting needs it
+        from servicegraph.store import keys, migrate  # noqa: PLC0415 - slow to import, and only starting needs them
 
         place, progress = self._place, self._supervisor.progress
         identity = self._identity = Identity.of(place.folder, options.port)
@@ -110,6 +110,7 @@ class Parts:
                 database_url=postgres.url(),
                 servicegraph_url=url,
                 operator=options.operator,
+                api_key=identity.api_key,
             )
         )
 
@@ -123,6 +124,7 @@ class Parts:
         progress.step("Migrating the database, installing CRDs and roles")
         postgres.create_database()
         migrate.upgrade(postgres.url())
+        keys.admit(postgres.url(), identity.api_key, "local")
         cluster.install()
         if (kept := Telemetry.kept(place)) is not None:
             self._bring_back(kept)

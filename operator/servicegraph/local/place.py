@@ -45,6 +45,7 @@ class State:
         prometheus_url: where Prometheus is; empty while telemetry is off.
         telemetry: the token of the newest wish to switch telemetry on that was dealt with.
         telemetry_problem: why that wish could not be fulfilled.
+        api_key: key to the HTTP server that allows everything without limits.
     """
 
     supervisor: int
@@ -56,6 +57,7 @@ class State:
     prometheus_url: str = ""
     telemetry: str = ""
     telemetry_problem: str = ""
+    api_key: str = field(default="", repr=False)
 
     def exports(self) -> str:
         """Shell lines that set the variables with which people and programs find it."""
@@ -63,6 +65,7 @@ class State:
             "KUBECONFIG": self.kubeconfig,
             "DATABASE_URL": self.database_url,
             "SERVICEGRAPH_URL": self.servicegraph_url,
+            "SERVICEGRAPH_API_KEY": self.api_key,
         }
         return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 

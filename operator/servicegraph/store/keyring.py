@@ -49,6 +49,9 @@ PATIENCE_SECONDS = 2.0
 USES_SECONDS = 10.0
 """How often it is stored which keys were used."""
 
+FAREWELL_SECONDS = 0.5
+"""How long the end of the process waits for that."""
+
 STALE_SECONDS = 3.0
 """From when on the silence of Postgres is worth telling."""
 
@@ -127,17 +130,11 @@ class KeyRing:
             await asyncio.sleep(POLL_SECONDS)
 
     async def flush(self) -> None:
-        """Store which keys were used since the last time; what cannot be stored is kept for the next."""
-        uses, self._uses = self._uses, {}
-        self._uses_due = self._clock.monotonic() + USES_SECONDS
-        if not uses:
-            return
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await keys.write_uses(self._engine, uses)
-        except (ServicegraphError, TimeoutError) as error:
-            _log.info("keys.uses_not_stored", problem=str(error))
-            self._uses = uses | self._uses
+        """Store which keys were used since the last time, at the end of the process; it does not wait for long."""
+        if self._uses and self.problem() is None:
+            with contextlib.suppress(ServicegraphError, TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS), dedicated(self._engine) as conn:
+                    await self._write_uses(conn)
 
     async def _follow(self) -> None:
         """Ask at every notification, at every unknown key and twice a second.
@@ -152,7 +149,7 @@ class KeyRing:
                 self._wake.clear()
                 await self._ask(listening)
                 if self._clock.monotonic() >= self._uses_due:
-                    await self.flush()
+                    await self._write_uses(listening)
                 await asyncio.sleep(GAP_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
@@ -179,6 +176,19 @@ class KeyRing:
         finally:
             if answered is not None:
                 answered.set_result(None)
+
+    async def _write_uses(self, conn: Connection) -> None:
+        """Store which keys were used since the last time; what cannot be stored is kept for the next."""
+        uses, self._uses = self._uses, {}
+        self._uses_due = self._clock.monotonic() + USES_SECONDS
+        try:
+            if uses:
+                with told_apart():
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await keys.write_uses(conn, uses)
+        except BaseException:
+            self._uses = uses | self._uses
+            raise
 
     def _answer_all(self) -> None:
         """Let nobody wait for an answer that will not come soon."""

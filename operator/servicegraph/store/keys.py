@@ -6,14 +6,15 @@ changes a key is announced (NOTIFY), so that every process learns of it at once.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from servicegraph.errors import BadInput
 from servicegraph.model.apikey import ApiKey, Scope, digest, forge, id_of
-from servicegraph.store.engine import row_count, transaction
+from servicegraph.store.engine import open_engine, row_count, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -72,21 +73,31 @@ async def create(
     return text, from_row(row)
 
 
-async def admit(engine: AsyncEngine, text: str, name: str) -> None:
-    """Let `text` be a live key that may do everything without limits, whatever became of it before.
+def admit(url: str, text: str, name: str) -> None:
+    """Let `text` be a live key of the database at `url` that may do everything without limits, whatever became of it before.
 
-    For an environment of one's own, which keeps its key beside the database's password.
+    For an environment of one's own, which keeps its key beside the database's password. Not to be called from a running event
+    loop.
     """
-    async with transaction(engine) as conn:
-        await conn.execute(
-            """
-            INSERT INTO api_keys (id, name, sha256, scope, query_limit, ingestion_limit, created_at)
-            VALUES ($1, $2, $3, $4, 0, 0, now())
-            ON CONFLICT (id) DO UPDATE SET revoked_at = NULL, expires_at = NULL
-            """,
-            id_of(text), name, digest(text), Scope.ADMIN.value,
-        )  # fmt: skip
-        await _announce(conn)
+
+    async def run() -> None:
+        engine = open_engine(url, pool_size=1, max_overflow=0)
+        try:
+            async with transaction(engine) as conn:
+                await conn.execute(
+                    """
+                    INSERT INTO api_keys (id, name, sha256, scope, query_limit, ingestion_limit, created_at)
+                    VALUES ($1, $2, $3, $4, 0, 0, now())
+                    ON CONFLICT (id) DO UPDATE SET revoked_at = NULL, expires_at = NULL
+                    """,
+                    id_of(text), name, digest(text), Scope.ADMIN.value,
+                )  # fmt: skip
+                await _announce(conn)
+        finally:
+            await engine.dispose()
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(run())
 
 
 async def listed(engine: AsyncEngine) -> list[ApiKey]:
@@ -120,18 +131,17 @@ async def revoke(engine: AsyncEngine, named: str) -> ApiKey:
     return from_row(row)
 
 
-async def write_uses(engine: AsyncEngine, uses: dict[str, datetime]) -> int:
-    """Store when keys, by id, were last used; how many of them that was news of."""
+async def write_uses(conn: Connection, uses: Mapping[str, datetime]) -> int:
+    """Store when keys, by id, were last used; of how many of them that was news. One statement, which needs no transaction."""
     ids = sorted(uses)
-    async with transaction(engine) as conn:
-        done: str = await conn.execute(
-            """
-            UPDATE api_keys k SET last_used_at = u.at FROM unnest($1::text[], $2::timestamptz[]) AS u (id, at)
-            WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)
-            """,
-            ids,
-            [uses[one] for one in ids],
-        )
+    done: str = await conn.execute(
+        """
+        UPDATE api_keys k SET last_used_at = u.at FROM unnest($1::text[], $2::timestamptz[]) AS u (id, at)
+        WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)
+        """,
+        ids,
+        [uses[one] for one in ids],
+    )
     return row_count(done)
 
 
