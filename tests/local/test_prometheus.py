@@ -19,8 +19,10 @@ from servicegraph.local.download import Unusable
 from servicegraph.local.progress import Shown
 from servicegraph.local.prometheus import archive, container, programs
 from servicegraph.local.prometheus.programs import Program
+from servicegraph.local.traffic.calls import Call
 from servicegraph.settings import LocalSettings
 from support.processes import await_that
+from support.scraping import scraped
 from support.served import served
 
 if TYPE_CHECKING:
@@ -156,17 +158,10 @@ def test_a_container_that_an_earlier_run_left_is_removed_before_the_next(tmp_pat
     assert ran.endswith(f" {container.IMAGE} --option")
 
 
-def test_it_scrapes_targets_that_come_and_go_while_it_runs(
-    prometheus: PrometheusServer, tmp_path: Path
-) -> None:
-    (tmp_path / "metrics").write_text("coming_and_going 7\n")
-    with served(tmp_path) as url:
-        port = int(url.rpartition(":")[2])
-        with prometheus.scraping("coming", port):
-            await_that(lambda: value(prometheus, "coming_and_going") == "7", "the target is scraped")
-        await_that(lambda: value(prometheus, "coming_and_going") is None, "the target is gone")
-
-
-def value(prometheus: PrometheusServer, query: str) -> str | None:
-    found = prometheus.query(query)
-    return found[0]["value"][1] if found else None
+def test_it_scrapes_targets_that_come_and_go_while_it_runs(prometheus: PrometheusServer) -> None:
+    coming = Call("coming", "going", (("client", "coming"), ("server", "going")))
+    seen = 'count(traces_service_graph_request_total{client="coming"})'
+    with scraped(prometheus) as (counters,):
+        counters.add(coming)
+        await_that(lambda: bool(prometheus.query(seen)), "the target is scraped")
+    await_that(lambda: not prometheus.query(seen), "the target is gone")
