@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from servicegraph.cli.manifests import manifests
+from servicegraph.cli.drafts import manifests
 
 if TYPE_CHECKING:
     from servicegraph.local.kubectl import Kubectl

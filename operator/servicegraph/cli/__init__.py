@@ -20,6 +20,9 @@ _LAZY = {
     "graph": ("servicegraph.cli.graph", "graph"),
     "cycles": ("servicegraph.cli.cycles", "cycles"),
     "ack": ("servicegraph.cli.ack", "ack"),
+    "drift": ("servicegraph.cli.drift", "drift"),
+    "explain": ("servicegraph.cli.explain", "explain"),
+    "generate": ("servicegraph.cli.generate", "generate"),
 }
 
 

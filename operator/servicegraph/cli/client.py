@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
@@ -14,13 +14,14 @@ from servicegraph.model.apikey import id_of
 from servicegraph.model.ids import NO_NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from urllib.parse import SplitResult
 
     from servicegraph.model.ids import ServiceKey
     from servicegraph.settings import Settings
 
 _SECONDS = 30
+_PAGE = "1000"
 _HOW_TO = """\
 SERVICEGRAPH_URL is not set, so there is no server to ask. With a local environment running:
   eval "$(servicegraph local env)"
@@ -73,24 +74,55 @@ class Client:
         cluster = {"cluster": service.cluster} if service.cluster else {}
         return self._get(f"/api/v1/services/{path}/dependencies?{urlencode({**parameters, **cluster})}")
 
-    def cycles(self, parameters: Mapping[str, str]) -> Answer:
-        """A page of the alerts about circles.
+    def read(self, route: str, parameters: Mapping[str, str]) -> Answer:
+        """What the server answers on a route below `/api/v1/`.
 
         Raises:
             click.ClickException: the server cannot be reached, or refuses.
         """
-        return self._get(f"/api/v1/cycles?{urlencode(parameters)}")
+        return self._get(f"/api/v1/{route}?{urlencode(parameters)}")
+
+    def whole_list(self, route: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """All pages of a list as one document of `items` and `graph_version`; says beside it if it may be out of date.
+
+        Raises:
+            click.ClickException: the server cannot be reached, or refuses.
+        """
+        items: list[Any] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = self.read(route, {"limit": _PAGE, **parameters, **cursor})
+            answer.tell_age()
+            page = orjson.loads(answer.body)
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return {"items": items, "graph_version": page["graph_version"]}
+            cursor = {"cursor": page["next_cursor"]}
+
+    def check(self, manifests: Sequence[Mapping[str, Any]], namespace: str) -> Answer:
+        """What the manifests would change; those that name no namespace are applied in `namespace`.
+
+        Raises:
+            click.ClickException: the server cannot be reached, or refuses.
+        """
+        path = f"/api/v1/check?{urlencode({'namespace': namespace})}"
+        return self._ask("POST", path, orjson.dumps({"manifests": manifests}))
 
     @property
     def _headers(self) -> dict[str, str]:
         return {"X-API-Key": self._key} if self._key else {}
 
     def _get(self, path: str) -> Answer:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, sent: bytes | None = None) -> Answer:
+        """Send one request; a body is JSON."""
+        headers = self._headers | ({"Content-Type": "application/json"} if sent is not None else {})
         connect = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         try:
             connection = connect(self._parts.netloc.rpartition("@")[2], timeout=_SECONDS)
             try:
-                connection.request("GET", self._parts.path + path, headers=self._headers)
+                connection.request(method, self._parts.path + path, body=sent, headers=headers)
                 response = connection.getresponse()
                 body = response.read()
             finally:
@@ -104,6 +136,11 @@ class Client:
                 _detail(body) or f"{self._url} answered {response.status} {response.reason}"
             )
         return Answer(body, response.getheader("X-Graph-Age"))
+
+
+def given(**parameters: str | None) -> dict[str, str]:
+    """The parameters that are given."""
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _is_server(parts: SplitResult) -> bool:

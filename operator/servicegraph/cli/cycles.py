@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from servicegraph import settings
-from servicegraph.cli.client import Client
+from servicegraph.cli.client import Client, given
 from servicegraph.cli.columns import age, columns
+from servicegraph.cli.output import output_option, print_json
 from servicegraph.clock import SystemClock
 from servicegraph.model.alert import AlertState, Severity
 from servicegraph.model.fields import parse_time
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Item = dict[str, Any]
 
-_PAGE = "1000"
 _HEADS = ("NAME", "STATE", "SEVERITY", "SERVICES", "PATH", "CUT", "SINCE")
 _STATES, _SEVERITIES = list(AlertState), list(Severity)
 
@@ -35,14 +34,7 @@ _STATES, _SEVERITIES = list(AlertState), list(Severity)
     type=click.Choice([severity.value for severity in Severity], case_sensitive=False),
     help="Only circles of this severity.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write them.",
-)
+@output_option("table")
 def cycles(state: str | None, severity: str | None, output: str) -> None:
     """List circles: services that depend on each other, directly or by others.
 
@@ -58,16 +50,14 @@ def cycles(state: str | None, severity: str | None, output: str) -> None:
 
     The server is the one at SERVICEGRAPH_URL; `servicegraph local env` prints that of a local environment.
     """
-    asked = (
-        {"limit": _PAGE} | ({"state": state} if state else {}) | ({"severity": severity} if severity else {})
-    )
-    document = _all_pages(Client(settings.load()), asked)
+    asked = given(state=state, severity=severity)
+    document = Client(settings.load()).whole_list("cycles", asked)
     if output == "json":
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        print_json(document)
     elif document["items"]:
         click.echo(columns(_HEADS, table(document["items"], SystemClock().now())), nl=False)
     else:
-        click.echo("No circle is known." if len(asked) == 1 else "No such circle is known.", err=True)
+        click.echo("No circle is known." if not asked else "No such circle is known.", err=True)
 
 
 def table(items: list[Item], now: datetime) -> list[list[str]]:
@@ -88,17 +78,3 @@ def table(items: list[Item], now: datetime) -> list[list[str]]:
 
 def _urgency(item: Item) -> tuple[int, int, str]:
     return _STATES.index(item["state"]), _SEVERITIES.index(item["severity"]), item["name"]
-
-
-def _all_pages(client: Client, asked: dict[str, str]) -> Item:
-    """The whole list as one document."""
-    items: list[Item] = []
-    cursor: dict[str, str] = {}
-    while True:
-        answer = client.cycles(asked | cursor)
-        answer.tell_age()
-        page: Item = orjson.loads(answer.body)
-        items += page["items"]
-        if page["next_cursor"] is None:
-            return {"items": items, "graph_version": page["graph_version"]}
-        cursor = {"cursor": page["next_cursor"]}

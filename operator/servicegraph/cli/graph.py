@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 import orjson
@@ -11,30 +10,17 @@ from rich.console import Console
 
 from servicegraph import settings
 from servicegraph.cli.client import Answer, Client
+from servicegraph.cli.ids import ServiceId
+from servicegraph.cli.output import print_json
 from servicegraph.cli.tree import circles, tree
-from servicegraph.errors import BadInput
-from servicegraph.model.ids import Kind, ServiceKey, parse_loose_id
+from servicegraph.model.ids import Kind, ServiceKey
 
 _WIDE = 10_000
 """Columns where no terminal is: a line is never broken, so that other programs can read it."""
 
 
-class _ServiceId(click.ParamType[ServiceKey]):
-    """A printed id; which kind was written decides `graph`, as an id without one may mean any."""
-
-    name = "service"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ServiceKey:
-        if isinstance(value, ServiceKey):
-            return value
-        try:
-            return parse_loose_id(value)
-        except BadInput as error:
-            self.fail(error.message, param, ctx)
-
-
 @click.command()
-@click.argument("service", type=_ServiceId())
+@click.argument("service", type=ServiceId())
 @click.option(
     "--direction",
     type=click.Choice(["downstream", "upstream", "both"]),
@@ -104,7 +90,7 @@ def _print_trees(answers: list[Answer]) -> None:
 
 def _print_text(answer: Answer, form: str) -> None:
     if form == "json":
-        click.echo(orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2))
+        print_json(orjson.loads(answer.body))
     else:
         click.echo(answer.body.decode(), nl=False)
     answer.tell_age()

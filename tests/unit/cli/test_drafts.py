@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegraph.cli.manifests import manifests, object_name, undeclared
+from servicegraph.cli.drafts import manifests, object_name, undeclared
 from servicegraph.model.fields import SECRET_NAME_PATTERN
 from servicegraph.model.ids import Kind, ServiceKey, parse_id
 from servicegraph.model.observation import DeclaredObject
