@@ -85,6 +85,7 @@ class Reader:
         try:
             self._parser.send(piece)
         except ijson.JSONError as error:
+            self._hear()
             raise self._garbled() from error
         self._unheard = 0 if self._events else self._unheard + len(piece)
         if self._unheard > MOST_AT_ONCE:

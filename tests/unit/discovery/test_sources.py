@@ -151,7 +151,8 @@ def test_whatever_the_settings_take_can_be_polled(timeout: float, interval: floa
         )
     )
     assert made is not None
-    assert (made.access.timeout, made.source.interval) == (timeout, pytest.approx(interval * 60))
+    assert made.access.timeout == timeout
+    assert made.source.interval == pytest.approx(interval * 60)
 
 
 def test_a_url_that_cannot_be_used_is_refused_by_its_variable_and_never_repeated() -> None:
