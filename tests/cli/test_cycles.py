@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
 from servicegraph.cli.cycles import cycles, table
 from servicegraph.cli.graph import graph
@@ -19,15 +17,13 @@ from servicegraph.model.ports import Freshness
 from support import shop
 from support.alerting import BEGINNING
 from support.circled import next_version, the_shop
+from support.commands import run
 from support.graphs import service, snapshot
-from support.keyed import KEY
 from support.reference import Fact
 from support.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import click
 
     from support.serving import Serving
 
@@ -41,17 +37,6 @@ async def circled() -> AsyncIterator[Serving]:
     """The shop with its alert, over HTTP."""
     async with serving(the_shop()) as server:
         yield server
-
-
-async def run(command: click.Command, served: Serving, *words: str) -> Result:
-    """Run the command in a thread, as the server lives in this one."""
-    environment = {
-        "SERVICEGRAPH_URL": served.url,
-        "SERVICEGRAPH_API_KEY": KEY,
-        "COLUMNS": "40",
-        "FORCE_COLOR": None,
-    }
-    return await asyncio.to_thread(CliRunner().invoke, command, words, env=environment)
 
 
 async def test_a_circle_is_a_line_with_its_path_and_the_way_out(circled: Serving) -> None:

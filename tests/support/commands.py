@@ -17,5 +17,10 @@ if TYPE_CHECKING:
 
 async def run(command: click.Command, served: Serving, *words: str) -> Result:
     """Run the command in a thread, as the server lives in this one."""
-    environment = {"SERVICEGRAPH_URL": served.url, "SERVICEGRAPH_API_KEY": KEY, "COLUMNS": "40"}
+    environment = {
+        "SERVICEGRAPH_URL": served.url,
+        "SERVICEGRAPH_API_KEY": KEY,
+        "COLUMNS": "40",
+        "FORCE_COLOR": None,
+    }
     return await asyncio.to_thread(CliRunner().invoke, command, words, env=environment)
