@@ -145,6 +145,19 @@ async def transaction(
 
 
 @asynccontextmanager
+async def savepoint(conn: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[None]:
+    """A part of a transaction that can fail alone: on any error what it has written is taken back, and the rest goes on.
+
+    Raises:
+        StoreRefused: a value cannot be stored.
+        StoreUnavailable: Postgres went away, and the whole transaction with it.
+    """
+    with told_apart():
+        async with conn.transaction():
+            yield
+
+
+@asynccontextmanager
 async def dedicated(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection of its own, outside of the pool and of any transaction, for LISTEN; closed at the end.
 

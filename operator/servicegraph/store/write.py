@@ -12,6 +12,7 @@ from servicegraph.store.engine import row_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     import asyncpg
@@ -69,8 +70,15 @@ async def provider_id(conn: Connection, name: str) -> int:
     return found
 
 
-async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[dict[ServiceKey, int], int]:
+async def service_ids(conn: Connection, keys: AbstractSet[ServiceKey]) -> tuple[dict[ServiceKey, int], int]:
     """The surrogate keys of services, made for those that have none; and how many were made."""
+    ids = await known_service_ids(conn, keys)
+    made = await make_services(conn, keys - ids.keys())
+    return ids | made, len(made)
+
+
+async def known_service_ids(conn: Connection, keys: Collection[ServiceKey]) -> dict[ServiceKey, int]:
+    """The surrogate keys of those services that have one."""
     wanted = list(keys)
     found = await conn.fetch(
         """
@@ -79,18 +87,21 @@ async def service_ids(conn: Connection, keys: Collection[ServiceKey]) -> tuple[d
         JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
             AS wanted (cluster, namespace, name, kind, at) USING (cluster, namespace, name, kind)
         """,
-        *_columns(wanted),
+        *(zip(*wanted, strict=True) if wanted else ([], [], [], [])),
     )
-    ids = {wanted[at - 1]: number for at, number in map(tuple, found)}
-    missing = sorted((str(key), key) for key in set(keys) - ids.keys())
+    return {wanted[at - 1]: number for at, number in map(tuple, found)}
+
+
+async def make_services(conn: Connection, keys: Collection[ServiceKey]) -> dict[ServiceKey, int]:
+    """Store services that are named for the first time; returns the surrogate keys that they were given."""
+    missing = sorted((str(key), key) for key in keys)
     fresh = await fresh_ids(conn, "services", len(missing))
     await conn.copy_records_to_table(
         "services",
         records=[(number, *key, printed) for number, (printed, key) in zip(fresh, missing, strict=True)],
         columns=("id", "cluster", "namespace", "name", "kind", "printed"),
     )
-    ids.update((key, number) for number, (_, key) in zip(fresh, missing, strict=True))
-    return ids, len(missing)
+    return {key: number for number, (_, key) in zip(fresh, missing, strict=True)}
 
 
 async def fresh_ids(conn: Connection, table: str, count: int) -> range:
@@ -106,15 +117,6 @@ async def fresh_ids(conn: Connection, table: str, count: int) -> range:
         count,
     )
     return range(last - count + 1, last + 1)
-
-
-def _columns(keys: Collection[ServiceKey]) -> tuple[list[str], list[str], list[str], list[str]]:
-    return (
-        [key.cluster for key in keys],
-        [key.namespace for key in keys],
-        [key.name for key in keys],
-        [str(key.kind) for key in keys],
-    )
 
 
 async def protocol_ids(conn: Connection, names: Collection[str]) -> tuple[dict[str, int], int]:
