@@ -69,13 +69,21 @@ async def ask(
             f"{access.url}/api/v1/query", params=seconds, allow_redirects=False
         ) as response:
             if response.status // 100 != 2:
-                body = await response.content.read(_MOST_OF_AN_ERROR)
-                raise failures.by_status(response.status, body, response.headers.get("Location", ""))
+                said = await _beginning(response.content)
+                raise failures.by_status(response.status, said, response.headers.get("Location", ""))
             async for piece in response.content.iter_chunked(_PIECE):
                 reader.feed(piece)
     except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
         raise failures.by_connection(error, access.timeout) from error
     return reader.end()
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """So much of a body as the message of an error may take."""
+    body = b""
+    while len(body) < _MOST_OF_AN_ERROR and (piece := await content.read(_MOST_OF_AN_ERROR - len(body))):
+        body += piece
+    return body
 
 
 def _headers(access: Access) -> dict[str, str]:
