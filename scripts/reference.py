@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from servicegraph import bundle, cli, metrics
+from servicegraph.checks.finding import PAGE, Code
 from servicegraph.settings import LocalSettings, Settings
 from servicegraph_api import routes
 
@@ -200,6 +201,13 @@ HEAD works wherever GET does.
 """
 
 
+_FINDINGS = """
+What there is to say about manifests before they land. The same codes come from `servicegraph check`, `POST /api/v1/check` and
+admission. Errors are what the API server or the operator refuses; warnings can be applied all the same, for nothing here
+blocks a deploy; notes are worth knowing. `servicegraph check --fail-on` decides which of them fail a pipeline.
+"""
+
+
 def http_page() -> str:
     """Every route of the HTTP server: what it answers, in which formats, its parameters."""
     parts = [_HTTP]
@@ -219,6 +227,27 @@ def http_page() -> str:
         if rows:
             parts.append(table(["Parameter", "Default", "Takes", "Meaning"], rows))
     return page("HTTP", *parts)
+
+
+def findings_page() -> str:
+    """Every code that `servicegraph check` and admission tell, under an anchor of its own."""
+    head = ["Code", "Usually", "What"]
+    codes = {code: code.explanation for code in Code}
+    rows = [
+        [f"[{code.value}](#{code.value.lower()})", said.severity.word, said.title]
+        for code, said in codes.items()
+    ]
+    parts = [_FINDINGS, table(head, rows)]
+    for code, said in codes.items():
+        parts += [
+            f"## {code.value}",
+            f"**{said.title}** ({said.severity.word})",
+            said.means,
+            f"*What to do:* {said.mend}",
+        ]
+        if said.condition:
+            parts.append(f"*Once the object is stored* the condition `{said.condition}` says the same.")
+    return page("Findings", *parts)
 
 
 def commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
@@ -248,6 +277,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "metrics.md": metrics_page(),
         REFERENCE / "http.md": http_page(),
         REFERENCE / "cli.md": cli_page(),
+        Path(PAGE): findings_page(),
     }
     for path in sorted(bundle.folder("crds").glob("*.yaml")):
         crd = yaml.safe_load(path.read_text())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from servicegraph_api.middleware import Rule, around
 from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
+    from servicegraph.clock import Clock
     from servicegraph.model.ports import AlertHistory, GraphReader, Health
     from servicegraph.model.records import Records
     from servicegraph.settings import Settings
@@ -25,6 +27,10 @@ _LONGEST_LINE = 64 * 1024
 """Bytes of the longest request line and header: within it even an absurd name gets an answer that says what is wrong."""
 
 
+_THREADS = 2
+"""So many large bodies are worked on at a time."""
+
+
 def create_app(
     reader: GraphReader,
     history: AlertHistory,
@@ -32,6 +38,7 @@ def create_app(
     health: Health,
     settings: Settings,
     guard: Guard,
+    clock: Clock,
 ) -> web.Application:
     """The application that answers from `reader`; it opens no socket and holds no connection.
 
@@ -42,6 +49,7 @@ def create_app(
         health: what the probes tell.
         settings: of this process.
         guard: lets requests in.
+        clock: tells which acceptances in manifests are over.
     """
     rules: dict[web.AbstractRoute, Rule] = {}
     app = web.Application(
@@ -54,6 +62,8 @@ def create_app(
     app[keys.HEALTH] = health
     app[keys.SETTINGS] = settings
     app[keys.MEMORY] = Memory()
+    app[keys.CLOCK] = clock
+    app[keys.ROOM] = asyncio.Semaphore(_THREADS)
     for route in ROUTES:
         resource = app.router.add_resource(_pattern(route.path))
         rule = Rule(resource.canonical, route.scope)

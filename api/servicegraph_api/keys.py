@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
+from servicegraph.clock import Clock
 from servicegraph.model.apikey import ApiKey
 from servicegraph.model.ports import AlertHistory, GraphReader, Health
 from servicegraph.model.records import Records
@@ -16,6 +19,9 @@ RECORDS = web.AppKey("records", Records)
 HEALTH = web.AppKey("health", Health)
 SETTINGS = web.AppKey("settings", Settings)
 MEMORY = web.AppKey("memory", Memory)
+CLOCK = web.AppKey("clock", Clock)
+ROOM = web.AppKey("room", asyncio.Semaphore)
+"""Room for work that takes a thread for long."""
 
 CALLER = web.RequestKey("caller", ApiKey)
 """The key that a request came with; absent where it came without one."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.model.apikey import Scope
-from servicegraph_api import cycles, dependencies, drift, explain, lists, probes, providers
+from servicegraph_api import checking, cycles, dependencies, drift, explain, lists, probes, providers
 from servicegraph_api import parameters as p
 from servicegraph_api.answers import from_snapshot, with_history, with_records
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
@@ -75,6 +75,9 @@ ROUTES: tuple[Route, ...] = (
               " rules, and how much that weighs.", (p.SOURCE, p.TARGET)),
     _recorded("/providers", providers.providers,
               "Who says that edges exist, and how the sources of telemetry fare."),
+    Route("POST", "/api/v1/check", checking.check,
+          "What manifests would change, and what is to be said about them before they are applied. The body is JSON,"
+          ' `{"manifests": [object, …]}`, or YAML sent as application/yaml; nothing is stored.', READ, (checking.PLACE,)),
     Route("GET", "/healthz", probes.alive, "Whether the process lives."),
     Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),
     Route("GET", "/metrics", probes.measured, "The metrics, for Prometheus."),

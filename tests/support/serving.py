@@ -171,7 +171,7 @@ async def serving(
     ring, clock = HeldRing(), SteppedClock()
     chosen = Settings(**settings)
     guard = Guard(ring, Limits(clock, shared), clock, chosen)
-    app = create_app(reader, history, records or HeldRecords(), health, chosen, guard)
+    app = create_app(reader, history, records or HeldRecords(), health, chosen, guard, clock)
     server = TestServer(app)
     await server.start_server(access_log=None)
     url = str(server.make_url("")).rstrip("/")

@@ -117,6 +117,7 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
                 health,
                 chosen,
                 Guard(ring, limits, clock, chosen),
+                clock,
             )
             async with _http(chosen, server), asyncio.TaskGroup() as tasks:
                 following = [tasks.create_task(current.run()), tasks.create_task(ring.run())]
