@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-PATIENCE_SECONDS = 0.1
-"""How long one answer may take: a hundred times what it takes."""
+PATIENCE_SECONDS = 0.2
+"""How long one answer may take: hundreds of times what it takes."""
 
 CONNECTIONS = 16
 """Connections at most; each answers thousands of requests a second."""
@@ -60,7 +60,7 @@ class SharedBuckets:
     def __init__(self, url: str, prefix: str, clock: Clock) -> None:
         self._clock = clock
         self._prefix = prefix
-        self._redis = Redis(connection_pool=_pool(url))
+        self._redis = Redis.from_pool(_pool(url))
         self._script = self._redis.register_script(_SCRIPT)
         self._away_since: float | None = None
         self._returning: asyncio.Task[None] | None = None
