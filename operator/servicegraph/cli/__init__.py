@@ -20,6 +20,7 @@ _LAZY = {
     "graph": ("servicegraph.cli.graph", "graph"),
     "cycles": ("servicegraph.cli.cycles", "cycles"),
     "ack": ("servicegraph.cli.ack", "ack"),
+    "check": ("servicegraph.cli.check", "check"),
     "drift": ("servicegraph.cli.drift", "drift"),
     "explain": ("servicegraph.cli.explain", "explain"),
     "generate": ("servicegraph.cli.generate", "generate"),
