@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 _NAMED = 3
 """Of one sort at most."""
 
-_WHY_REMOVED = {
+_WHY_DECLARED_NO_MORE = {
     "deleted": "that object was deleted",
     "swept": "that object was found to be gone",
     "undeclared": "that object declares it no more",
     "moved": "that object is about another service since",
+}
+_WHY_SHOWN_NO_MORE = {
+    "expired": "it had not been seen for very long although its source was healthy",
+    "moved": "the names that were seen mean other services since",
+    "source forgotten": "that source of telemetry is gone",
 }
 
 
@@ -72,8 +77,10 @@ def why_not(snapshot: Snapshot, source: ServiceKey, target: ServiceKey, record: 
 
 def _removed(one: RemovalRecord) -> str:
     """When and why somebody's word ended."""
-    who = f"ServiceDependency {one.object} declared it" if one.object else f"{one.provider} said so"
-    why = _WHY_REMOVED.get(one.reason, one.reason)
+    who, words = f"{one.provider} said so", _WHY_SHOWN_NO_MORE
+    if one.object:
+        who, words = f"ServiceDependency {one.object} declared it", _WHY_DECLARED_NO_MORE
+    why = words.get(one.reason, one.reason)
     return f"{who} until version {one.version}, {print_time(one.at)}: {why}"
 
 

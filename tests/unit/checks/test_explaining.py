@@ -155,16 +155,18 @@ def test_what_need_not_be_seen_is_said() -> None:
 def test_removals_say_who_when_and_why() -> None:
     removals = (
         RemovalRecord(12, WHEN, "declared", "shop/checkout", "undeclared"),
-        RemovalRecord(9, WHEN, "otel", None, "not seen for 720 healthy hours"),
+        RemovalRecord(9, WHEN, "otel", None, "source forgotten"),
+        RemovalRecord(8, WHEN, "otel", None, "some new reason"),
     )
     reasons = told(EdgeRecord(20, removals=removals), target="infra/cache")
-    assert reasons[:3] == (
+    assert reasons[:4] == (
         "nothing says that shop/checkout calls infra/cache",
         (
             "ServiceDependency shop/checkout declared it until version 12, 2026-03-04T05:06:07Z:"
             " that object declares it no more"
         ),
-        "otel said so until version 9, 2026-03-04T05:06:07Z: not seen for 720 healthy hours",
+        "otel said so until version 9, 2026-03-04T05:06:07Z: that source of telemetry is gone",
+        "otel said so until version 8, 2026-03-04T05:06:07Z: some new reason",
     )
 
 
