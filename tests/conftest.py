@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from servicegraph import settings
+from servicegraph.local.prometheus import programs
 from servicegraph.model.servicedependency import API_VERSION, PLURAL
 from support import clusters, databases, keyed, prometheuses
 from support.showing import shown
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from servicegraph.local.cluster import Cluster
     from servicegraph.local.kubectl import Kubectl
+    from servicegraph.local.prometheus.programs import Program
     from servicegraph.settings import LocalSettings
 
 # A failing example prints what replays it; deadlines would assert the speed of a shared machine.
@@ -80,12 +82,25 @@ def control_plane(
 
 
 @pytest.fixture(scope="session")
+def prometheus_program(local_settings: LocalSettings, pytestconfig: pytest.Config) -> Program:
+    """What runs Prometheus; built when there is no other way to get it, so that whoever looks for it finds it from now on."""
+    return programs.locate(local_settings, shown(pytestconfig), may_build=True)
+
+
+@pytest.fixture(scope="session")
 def prometheus(
-    local_settings: LocalSettings, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+    local_settings: LocalSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[prometheuses.PrometheusServer]:
     """One Prometheus for the run, which scrapes each second what tests add to its targets."""
     folder = tmp_path_factory.mktemp("prometheus")
-    with prometheuses.serve(local_settings, folder, shown(pytestconfig)) as server:
+
+    def program() -> Program:
+        found: Program = request.getfixturevalue("prometheus_program")
+        return found
+
+    with prometheuses.serve(local_settings, folder, program) as server:
         yield server
 
 

@@ -17,8 +17,10 @@ from support.documents import ROOT, blocks, pages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from servicegraph.local.prometheus.programs import Program
+
 TOPOLOGY = yaml.safe_load((ROOT / "tests/topologies/online-boutique.yaml").read_text())
-KEPT = ("HOME", "KUBEBUILDER_ASSETS", "PYTHONPATH", "XDG_CACHE_HOME")
+KEPT = ("HOME", "KUBEBUILDER_ASSETS", "PYTHONPATH", "SERVICEGRAPH_PROMETHEUS", "XDG_CACHE_HOME")
 TYPED = [page for page in pages() if any(block.runs for block in blocks(page.read_text()))]
 
 
@@ -39,7 +41,7 @@ def type_in(folder: Path, text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def shell(tmp_path_factory: pytest.TempPathFactory, prometheus_program: Program) -> Iterator[Path]:
     """A folder that looks like the root of the repository, with an environment running in it."""
     folder = tmp_path_factory.mktemp("shell")
     for name in ("examples", "scripts"):

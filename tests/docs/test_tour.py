@@ -15,12 +15,14 @@ from support.documents import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from servicegraph.local.prometheus.programs import Program
+
 ALERT = "cycle-5bfd2fd2901c"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder that looks like the root of the repository after set-up."""
+def folder(tmp_path_factory: pytest.TempPathFactory, prometheus_program: Program) -> Iterator[Path]:
+    """A folder that looks like the root of the repository after set-up, on a machine that has a Prometheus."""
     folder = tmp_path_factory.mktemp("tour")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     for name in ("examples", "scripts"):

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from support.prometheuses import PrometheusServer
+    from servicegraph.local.prometheus.programs import Program
 
 UP = ("local", "up", "--detach", "--no-operator")
 EXAMPLE = ("--example", "04-discovery")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, prometheus: PrometheusServer) -> Iterator[Place]:
-    """An environment without an operator, and without telemetry; Prometheus is there, as tests of it have run or built one."""
+def place(tmp_path_factory: pytest.TempPathFactory, prometheus_program: Program) -> Iterator[Place]:
+    """An environment without an operator, and without telemetry, on a machine that has a Prometheus."""
     place = Place(tmp_path_factory.mktemp("environment"))
     done = up(place)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,6 @@
 """The Prometheus server of a test run.
 
-Where it comes from, in this order: `TEST_PROMETHEUS_URL`, then as `servicegraph.local.prometheus.programs` says, its build from
-the Go module included.
+`TEST_PROMETHEUS_URL`, else a child process of the program that `servicegraph.local.prometheus.programs` finds.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from servicegraph.local import ports
 from servicegraph.local.process import Process
-from servicegraph.local.prometheus import programs
 from servicegraph.local.prometheus.server import Prometheus, Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from servicegraph.local.progress import Progress
+    from servicegraph.local.prometheus.programs import Program
     from servicegraph.settings import LocalSettings
 
 
@@ -58,7 +56,9 @@ class PrometheusServer:
 
 
 @contextlib.contextmanager
-def serve(settings: LocalSettings, folder: Path, progress: Progress) -> Iterator[PrometheusServer]:
+def serve(
+    settings: LocalSettings, folder: Path, program: Callable[[], Program]
+) -> Iterator[PrometheusServer]:
     """A server for the time of the block; `folder` is for a child process's files."""
     if settings.test_prometheus_url:
         assert settings.test_prometheus_targets is not None, (
@@ -66,8 +66,7 @@ def serve(settings: LocalSettings, folder: Path, progress: Progress) -> Iterator
         )
         yield PrometheusServer(settings.test_prometheus_url, Targets(settings.test_prometheus_targets))
         return
-    program = programs.locate(settings, progress, may_build=True)
-    server = Prometheus(folder, folder / "prometheus.log", ports.free(), program, scrape_seconds=1)
+    server = Prometheus(folder, folder / "prometheus.log", ports.free(), program(), scrape_seconds=1)
     server.prepare()
     with Process(server.command()) as process:
         process.await_ready(server.is_ready)
