@@ -42,8 +42,6 @@ def rows() -> Iterator[Row]:
         yield compared(
             "alerts, one call more", size, before, _snapshot(before.nodes, _and(columns, near, far))
         )
-        if size is graphs.SIZES[0]:
-            continue  # there, to explain one circle (0.2 ms) takes as long as scipy for all edges
         both_ways = _and(_and(columns, near, far), far, near)
         yield compared("alerts, one circle more", size, before, _snapshot(before.nodes, both_ways))
 

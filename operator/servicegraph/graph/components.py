@@ -47,6 +47,11 @@ class Component:
     """By edge, whether its part in a circle is accepted."""
 
     @property
+    def is_ring(self) -> bool:
+        """Whether it is one circle and nothing else, as most are: each member calls one other, and any edge is a cut."""
+        return len(self.source) == self.size
+
+    @property
     def shape(self) -> bytes:
         """A digest of everything above: two components of one shape differ only in the names of their members."""
         digest = hashlib.sha256(self.size.to_bytes(4, "little"))
@@ -130,7 +135,7 @@ def find_circles(snapshot: Snapshot) -> Circles:
     alertable = (edges.flags & _IN_DOUBT) == _ALERTABLE
     label, count = _label(snapshot, alertable, nodes)
     tied = np.flatnonzero(label >= 0).astype(np.int32)
-    members, member_start = _by_component(tied, label[tied], count)
+    members, member_start = _by_component(tied, label.take(tied), count)
     place = np.zeros(nodes, np.int32)
     place[members] = np.arange(len(members)) - np.repeat(member_start[:-1], np.diff(member_start))
 
@@ -191,11 +196,11 @@ def _label(snapshot: Snapshot, alertable: Mask, nodes: int) -> tuple[Int32s, int
     np.minimum.at(smallest, label, np.arange(nodes))
     number = np.full(count, -1, np.int32)
     number[large[np.argsort(smallest[large])]] = np.arange(len(large))
-    return number[label], len(large)
+    return number.take(label), len(large)
 
 
 def _by_component(positions: Int32s, component: Int32s, count: int) -> tuple[Int32s, Int32s]:
     """Positions sorted by component, and where each component begins among them."""
     start = np.zeros(count + 1, np.int32)
     np.cumsum(np.bincount(component, minlength=count), out=start[1:])
-    return (positions if count < 2 else positions[np.argsort(component, kind="stable")]), start
+    return (positions if count < 2 else positions.take(np.argsort(component, kind="stable"))), start

@@ -1,7 +1,7 @@
 """Which edges to give up so that no circle is left, as cheaply as possible.
 
-Up to `EXACT_EDGES` edges the answer is the cheapest there is: of all sets of edges that hit every simple circle, the one with
-the least cost, then the fewest edges, then the earliest edges. Above that it is a greedy order (`graph.ordering`) whose
+Of a ring it is the cheapest edge. Up to `EXACT_EDGES` edges the answer is the cheapest there is: of all sets of edges that hit
+every simple circle, the one with the least cost, then the fewest edges, then the earliest edges. Above that it is a greedy order (`graph.ordering`) whose
 backward edges are given up; then every edge that closes no circle is put back, dearest first, so that the set is minimal,
 though perhaps not the cheapest. Above `MINIMAL_MEMBERS` members nothing is put back. In each case what is left is checked to
 have no circle.
@@ -42,6 +42,9 @@ GREEDY_EDGES = 20_000
 
 def cheapest_cut(component: Component) -> Mask:
     """By edge of the component, whether to give it up; what is left has no circle."""
+    if component.is_ring:
+        only: Mask = np.arange(component.size) == COST[component.strength].argmin()
+        return only
     cut = _exact(component) if len(component.source) <= EXACT_EDGES else _greedy(component)
     assert not has_circle(component.size, component.source[~cut], component.target[~cut])
     return cut

@@ -33,5 +33,7 @@ def is_accepted(component: Component) -> bool:
 
 
 def _circle_of(component: Component, kept: npt.NDArray[np.bool_]) -> bool:
-    """Whether the kept edges of a component contain a circle; all of them do."""
-    return bool(kept.all()) or has_circle(component.size, component.source[kept], component.target[kept])
+    """Whether the kept edges of a component contain a circle; all of them do, and of a ring only all of them."""
+    if component.is_ring or kept.all():
+        return bool(kept.all())
+    return has_circle(component.size, component.source[kept], component.target[kept])

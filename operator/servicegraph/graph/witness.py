@@ -35,9 +35,19 @@ def shortest_circle(component: Component, cut: npt.NDArray[np.bool_]) -> list[in
         component: strongly connected, so that it has a circle.
         cut: by edge; without these edges there is no circle.
     """
+    if component.is_ring:
+        return _ring(component.target.tolist())
     starts = min((np.unique(end[cut]) for end in (component.target, component.source)), key=len)[:MAX_STARTS]
     length, start = _shortest(component, starts)
     return _circle(component, start, length)
+
+
+def _ring(following: list[int]) -> list[int]:
+    """The circle through all members, given whom each calls."""
+    ring = [0]
+    while (at := following[ring[-1]]) != 0:
+        ring.append(at)
+    return [*ring, 0]
 
 
 def _shortest(component: Component, starts: Members) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from servicegraph.graph.ordering import eades_lin_smyth
 from servicegraph.graph.severity import is_accepted, severity
 from servicegraph.graph.strength import COST, Strength
 from servicegraph.graph.witness import MAX_STARTS, shortest_circle
-from servicegraph.model.alert import MAX_CUT
+from servicegraph.model.alert import MAX_CUT, Severity
 from servicegraph.model.ids import ServiceKey
 from support import circles as plain
 from support import graphs
@@ -237,6 +237,26 @@ def test_a_closure_knows_who_reaches_whom_after_every_edge(random: Random) -> No
     for start in random.sample(range(70), 5):
         reached = plain.reachable(set(edges), start) | {start}
         assert {far for far in range(70) if closure.reaches(start, far)} == reached
+
+
+@given(st.permutations(range(30)), st.lists(ties, min_size=2, max_size=30))
+def test_of_a_ring_of_any_size_the_cheapest_edge_is_cut_and_the_loosest_tells_how_bad_it_is(
+    order: list[int], tied_by: list[Tie]
+) -> None:
+    size = len(tied_by)
+    places = [at for at in order if at < size]
+    component = component_of({(places[at], places[(at + 1) % size]): tie for at, tie in enumerate(tied_by)})
+    cost = COST[component.strength].tolist()
+    (cut,) = np.flatnonzero(cheapest_cut(component)).tolist()
+    assert (cost[cut], cut) == min(zip(cost, range(size), strict=True))
+    loosest = Strength(int(component.strength.min()))
+    assert severity(component) == {
+        Strength.ASYNC: Severity.INFO,
+        Strength.SYNC_HARD: Severity.CRITICAL,
+    }.get(loosest, Severity.WARNING)
+    walk = shortest_circle(component, cheapest_cut(component))
+    assert is_circle_of(walk, component)
+    assert len(walk) == size + 1
 
 
 def test_a_circle_of_two_thousand_is_its_own_witness_and_any_edge_cuts_it() -> None:
