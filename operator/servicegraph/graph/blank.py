@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +24,18 @@ _NOWHERE = Mark("", 0, 0, datetime(1970, 1, 1, tzinfo=UTC))
 
 def blank(stated: Iterable[ServiceKey] = ()) -> Snapshot:
     """A graph of which nothing is known but that some services are stated."""
-    nothing: dict[str, Any] = {one.name: np.zeros(0, np.int32) for one in fields(ObservationColumns)}
-    nothing["flags"] = np.zeros(0, np.uint8)
+    nothing = ObservationColumns(
+        source=np.zeros(0, np.int32),
+        target=np.zeros(0, np.int32),
+        provider=np.zeros(0, np.int16),
+        rank=np.zeros(0, np.int32),
+        evidence=np.zeros(0, np.int8),
+        mode=np.zeros(0, np.int8),
+        requirement=np.zeros(0, np.int8),
+        flags=np.zeros(0, np.uint8),
+        protocol=np.zeros(0, np.int32),
+        first_seen=np.zeros(0, np.int64),
+        last_seen=np.zeros(0, np.int64),
+    )
     nodes = [Node(key, stated=True) for key in sorted(stated)]
-    return build(_NOWHERE, nodes, (), ("",), ObservationColumns(**nothing))
+    return build(_NOWHERE, nodes, (), ("",), nothing)

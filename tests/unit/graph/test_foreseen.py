@@ -16,7 +16,7 @@ from servicegraph.graph.foreseen import Foreseen, foresee
 from servicegraph.graph.overlay import Claim, Overlay
 from servicegraph.model.ids import ServiceKey
 from servicegraph.model.observation import Observation
-from servicegraph.model.vocabulary import Flag
+from servicegraph.model.vocabulary import Flag, Mode, Requirement
 from support import graphs
 from support.alerting import BEGINNING
 from support.changing import World, alerts_of, graph, proposals, worlds
@@ -123,10 +123,13 @@ def test_the_edges_that_come_and_go_are_those_that_differ(world: World) -> None:
 
 
 def ring(size: int) -> list[Claim]:
-    """Declared edges of so many services in a ring."""
+    """Sync and Hard edges of so many services in a ring."""
     keys = [ServiceKey("", "shop", f"s{number:04}", "Service") for number in range(size)]
     return [
-        Claim(ObjectName("shop", source.name), Observation("", {}, source, target))
+        Claim(
+            ObjectName("shop", source.name),
+            Observation("", {}, source, target, mode=Mode.SYNC, requirement=Requirement.HARD),
+        )
         for source, target in zip(keys, [*keys[1:], keys[0]], strict=True)
     ]
 
@@ -135,6 +138,7 @@ def ring(size: int) -> list[Claim]:
 def test_a_ring_longer_than_a_walk_can_count_is_found(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreseen, "FEW", few)
     (one,) = foresee(Overlay(blank(), (), ring(600), BEGINNING))
+    assert one.severity == "Critical"
     assert len(one.circle) == 601
     assert len(one.members) == 600
 
