@@ -21,6 +21,10 @@ MOST_CHARACTERS = 253
 """Of a name: as many as Kubernetes gives to any of its own."""
 
 
+_CONNECTIONS = {str(one): one for one in Connection}
+_VIRTUAL = {str(one): one for one in VirtualEnd if one}
+
+
 class Why(StrEnum):
     """Why a series says no call that could be kept."""
 
@@ -47,7 +51,8 @@ class Cleaner:
                 return value
         if not client or not server:
             return Why.NO_NAME
-        connection = _connection(_first(series, said.connection_type))
+        # A word that nobody knows is a plain call.
+        connection = _CONNECTIONS.get(_first(series, said.connection_type), Connection.DIRECT)
         virtual = _virtual(
             _first(series, said.virtual_node), connection, bool(client_namespace), bool(server_namespace)
         )
@@ -79,21 +84,13 @@ def _first(series: Mapping[str, str], spellings: tuple[str, ...]) -> str:
     return ""
 
 
-def _connection(word: str) -> Connection:
-    """What `connection_type` says; a word that nobody knows is a plain call."""
-    try:
-        return Connection(word)
-    except ValueError:
-        return Connection.DIRECT
-
-
 def _virtual(word: str, connection: Connection, client_placed: bool, server_placed: bool) -> VirtualEnd:  # noqa: FBT001 - a pair
     """The end that sent no span: said by its label, else told by the end that lacks the namespace which the other has.
 
     Where a series says neither, it is not known: `user` may be no caller at all, or a service of that name.
     """
-    if word in {VirtualEnd.CLIENT, VirtualEnd.SERVER}:
-        return VirtualEnd(word)
+    if word in _VIRTUAL:
+        return _VIRTUAL[word]
     if connection is Connection.VIRTUAL and client_placed != server_placed:
         return VirtualEnd.SERVER if client_placed else VirtualEnd.CLIENT
     return VirtualEnd.NONE
