@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 FOLDER = Path(__file__).parents[1] / "traffic"
 _SEND_SPANS = {"client", "gateway", "service"}
@@ -18,18 +21,19 @@ _SEND_SPANS = {"client", "gateway", "service"}
 
 @dataclass(frozen=True)
 class Given:
-    """A topology file."""
+    """A topology: what a file says, or a part of it."""
 
-    path: Path
+    said: dict[str, Any]
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return str(self.said["name"])
 
-    @cached_property
-    def said(self) -> dict[str, Any]:
-        told: dict[str, Any] = yaml.safe_load(self.path.read_text())
-        return told
+    def only(self, edges: Collection[tuple[str, str]]) -> Given:
+        """The same services, of whose calls these alone are made."""
+        return Given(
+            self.said | {"edges": [one for one in self.said["edges"] if (one["from"], one["to"]) in edges]}
+        )
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -43,7 +47,7 @@ class Given:
     @cached_property
     def circles(self) -> list[set[str]]:
         """The members of each circle, as the file says."""
-        return [set(one["services"] if isinstance(one, dict) else one) for one in self.said["cycles"]]
+        return [set(one) for one in self.said["cycles"]]
 
     def to(self, *kinds: str) -> set[tuple[str, str]]:
         """The calls to services of these kinds."""
@@ -64,4 +68,4 @@ class Given:
         return found
 
 
-ALL = [Given(path) for path in sorted(FOLDER.glob("*.yaml"))]
+ALL = [Given(yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.asking import asking_of
 from support.scraping import scraped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from servicegraph.discovery.sources import Asking
     from servicegraph.local.traffic.counters import Counters
     from support.prometheuses import PrometheusServer
 
@@ -34,3 +37,15 @@ def replicas(scraped_replicas: tuple[Counters, Counters]) -> Iterator[tuple[Coun
 def counters(replicas: tuple[Counters, Counters]) -> Counters:
     """The counters of one collector, scraped each second."""
     return replicas[0]
+
+
+@pytest.fixture
+def home() -> str:
+    """A namespace that no other test has traffic in."""
+    return f"home-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def asking(prometheus: PrometheusServer) -> Asking:
+    """How the Prometheus of the run is asked, by the shortest interval and window that there are."""
+    return asking_of(prometheus)

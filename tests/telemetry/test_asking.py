@@ -5,71 +5,23 @@ Each test works in a namespace of its own: what others have shown a moment ago i
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from servicegraph.clock import SystemClock
-from servicegraph.discovery.poll import poll
 from servicegraph.discovery.presets import PRESETS, within
-from servicegraph.discovery.sources import Asking, translate
 from servicegraph.local.traffic import topology
 from servicegraph.local.traffic.calls import Call, Manner, calls
-from servicegraph.model.telemetry import Connection, RawCall, VirtualEnd
-from servicegraph.settings import Settings
+from support.asking import await_scraped, direct, polled, shown
 from support.given import ALL, Given
 from support.operators import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from servicegraph.discovery.sources import Asking
     from servicegraph.local.traffic.counters import Counters
     from support.prometheuses import PrometheusServer
-
-
-ENDS = ("client", "server")
-
-
-@pytest.fixture
-def home() -> str:
-    """A namespace that no other test has traffic in."""
-    return f"home-{secrets.token_hex(4)}"
-
-
-@pytest.fixture
-def asking(prometheus: PrometheusServer) -> Asking:
-    """How the Prometheus of the run is asked, by the shortest interval and window that there are."""
-    spec = {"prometheus": {"url": prometheus.url}, "interval": "15s", "window": "30s"}
-    made = translate({"metadata": {"name": "otel"}, "spec": spec}, Settings())
-    assert isinstance(made, Asking)
-    return made
-
-
-async def polled(asking: Asking, home: str) -> Mapping[RawCall, int | None]:
-    """The calls of a namespace that one poll brings, each with the power of ten of its volume."""
-    found = await poll(asking.source, asking.access, SystemClock())
-    assert found.failure is None
-    return {
-        call: volume
-        for call, volume in found.calls.items()
-        if home in {call.client_namespace, call.server_namespace}
-    }
-
-
-def await_scraped(prometheus: PrometheusServer, home: str, series: int, least: int = 1) -> None:
-    """Wait until Prometheus has so many series of the namespace now, and at least so many samples of each."""
-    ends = [f'traces_service_graph_request_total{{{end}_k8s_namespace_name="{home}"}}' for end in ENDS]
-    now = f"count({' or '.join(ends)})"
-    samples = f"min({' or '.join(f'count_over_time({end}[1h])' for end in ends)})"
-
-    def enough() -> bool:
-        found = [[float(one["value"][1]) for one in prometheus.query(query)] for query in (now, samples)]
-        return found[0] == [series] and found[1][0] >= least
-
-    eventually(enough, f"{series} series of {home} are scraped {least} times")
 
 
 def in_namespace(home: str, *pairs: tuple[str, str]) -> list[Call]:
@@ -80,30 +32,15 @@ def in_namespace(home: str, *pairs: tuple[str, str]) -> list[Call]:
     return calls(told, Manner(home))
 
 
-def direct(home: str, client: str, server: str) -> RawCall:
-    return RawCall(client, server, home, home)
-
-
 @pytest.mark.parametrize("given", ALL, ids=lambda given: given.name)
 async def test_a_poll_brings_every_call_of_a_topology_that_a_collector_can_show_and_no_other(
     prometheus: PrometheusServer, asking: Asking, counters: Counters, home: str, given: Given
 ) -> None:
-    traffic = calls(topology.read(given.path), Manner(home, given.name))
+    traffic = calls(topology.parse(given.said), Manner(home, given.name))
     for one in traffic:
         counters.add(one)
     await_scraped(prometheus, home, len(traffic))
-    expected = {direct(home, *edge) for edge in given.plain}
-    expected |= {
-        RawCall(client, server, home, "", Connection.DATABASE) for client, server in given.to("database")
-    }
-    expected |= {
-        RawCall(client, server, home, "", Connection.VIRTUAL, VirtualEnd.SERVER)
-        for client, server in given.to("cache", "external", "infrastructure")
-    }
-    expected |= {
-        RawCall(client, server, home, home, Connection.MESSAGING) for client, server in given.relayed
-    }
-    assert set(await polled(asking, home)) == expected
+    assert set(await polled(asking, home)) == shown(given, home)
 
 
 async def test_the_first_call_is_seen_although_nothing_has_increased_yet(
