@@ -74,5 +74,9 @@ class Telemetry:
             await all_is_stored()
             tasks.create_task(self.polls.run())
 
+    async def rested(self) -> None:
+        """Wait until what is known of sources is written onto them."""
+        await self._report.rested()
+
     def _tell(self, name: str) -> None:
         self._report.touch(name)
