@@ -1,6 +1,6 @@
 """The HTTP application: the routes, the middleware and what the handlers need, put together.
 
-`cli.run` calls `create_app` and serves it; tests do the same with a reader of their own.
+`cli.run` calls `create_app` and serves it with `server.listening`; tests do the same with a reader of their own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from servicegraph.model.records import Records
     from servicegraph.settings import Settings
     from servicegraph_api.guard import Guard
-
-_LONGEST_LINE = 64 * 1024
-"""Bytes of the longest request line and header: within it even an absurd name gets an answer that says what is wrong."""
-
 
 _THREADS = 2
 """So many large bodies are worked on at a time."""
@@ -52,10 +48,7 @@ def create_app(
         clock: tells which acceptances in manifests are over.
     """
     rules: dict[web.AbstractRoute, Rule] = {}
-    app = web.Application(
-        middlewares=[around(reader, guard, rules)],
-        handler_args={"max_line_size": _LONGEST_LINE, "max_field_size": _LONGEST_LINE},
-    )
+    app = web.Application(middlewares=[around(reader, guard, rules)])
     app[keys.READER] = reader
     app[keys.HISTORY] = history
     app[keys.RECORDS] = records

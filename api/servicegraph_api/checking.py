@@ -18,7 +18,7 @@ from servicegraph.checks.changes import assess
 from servicegraph.checks.documents import NotParsed
 from servicegraph.checks.manifests import Manifest, Reading, unfold
 from servicegraph.errors import BadInput
-from servicegraph_api import keys, problems, query
+from servicegraph_api import bodies, keys, problems, query
 from servicegraph_api.fragments import dumps
 from servicegraph_api.problems import Problem, cut
 from servicegraph_api.query import Parameter
@@ -61,7 +61,9 @@ async def check(request: web.Request) -> web.Response:
         raise problems.not_ready("the graph is not loaded yet; ask again in a moment")
     namespace = query.read((PLACE,), request.query)[PLACE]
     is_yaml = _is_yaml(request)
-    body = await _body(request, MOST_BYTES_OF_YAML if is_yaml else MOST_BYTES)
+    body = await bodies.read(
+        request, MOST_BYTES_OF_YAML if is_yaml else MOST_BYTES, "send fewer manifests at a time"
+    )
     work = (snapshot, body, is_yaml, namespace, request.app[keys.CLOCK].now())
     if len(body) <= _AT_ONCE:
         answer = _answer(*work)
@@ -125,26 +127,3 @@ def _is_yaml(request: web.Request) -> bool:
             f"Content-Type {cut(said)} cannot be read here; send {_JSON} or application/yaml",
         )
     return False
-
-
-async def _body(request: web.Request, most: int) -> bytes:
-    """The body, no longer than that.
-
-    Raises:
-        Problem: 413, as soon as that is known.
-    """
-    parts: list[bytes] = []
-    length = request.content_length or 0
-    if length <= most:
-        length = 0
-        async for part in request.content.iter_chunked(64 * 1024):
-            length += len(part)
-            if length > most:
-                break
-            parts.append(part)
-    if length > most:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body is longer than {most // (1024 * 1024)} MiB; send fewer manifests at a time",
-        )
-    return b"".join(parts)

@@ -64,7 +64,7 @@ def of(error: Exception, request: web.Request) -> Problem:
         case ServicegraphError() if error.retry is not Retry.NEVER:
             return not_ready(error.message)
         case _:
-            return _failed()
+            return failed()
 
 
 def _of_http(error: web.HTTPException, request: web.Request) -> Problem:
@@ -79,10 +79,11 @@ def _of_http(error: web.HTTPException, request: web.Request) -> Problem:
         case _ if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Problem(HTTPStatus(error.status), error.reason)
         case _:
-            return _failed()
+            return failed()
 
 
-def _failed() -> Problem:
+def failed() -> Problem:
+    """The 500 of what nobody foresaw, which tells nothing about the inside."""
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log has the reason")
 
 

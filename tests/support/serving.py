@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
-from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from servicegraph.clock import SteppedClock
@@ -19,6 +18,7 @@ from servicegraph.settings import Settings
 from servicegraph_api.app import create_app
 from servicegraph_api.guard import Guard
 from servicegraph_api.limits import Limits
+from servicegraph_api.server import listening
 from support.keyed import KEY, HeldRing
 
 if TYPE_CHECKING:
@@ -172,11 +172,5 @@ async def serving(
     chosen = Settings(**settings)
     guard = Guard(ring, Limits(clock, shared), clock, chosen)
     app = create_app(reader, history, records or HeldRecords(), health, chosen, guard, clock)
-    server = TestServer(app)
-    await server.start_server(access_log=None)
-    url = str(server.make_url("")).rstrip("/")
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield Serving(url, session, reader, health, history, ring, clock)
-    finally:
-        await server.close()
+    async with listening(app, "127.0.0.1", 0) as url, aiohttp.ClientSession() as session:
+        yield Serving(url, session, reader, health, history, ring, clock)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-from aiohttp import web
 
 from servicegraph import log, settings
 from servicegraph.cli.allocator import give_memory_back
@@ -31,10 +30,13 @@ from servicegraph.store.records import StoredRecords
 from servicegraph_api.app import create_app
 from servicegraph_api.guard import Guard
 from servicegraph_api.limits import Limits
+from servicegraph_api.server import listening
 from servicegraph_api.shared import SharedBuckets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from aiohttp import web
 
     from servicegraph.clock import Clock
     from servicegraph.settings import Settings
@@ -148,28 +150,19 @@ async def _limits(chosen: Settings, health: HealthBoard, clock: Clock) -> AsyncI
 
 
 @asynccontextmanager
-async def _http(chosen: Settings, server: web.Application) -> AsyncIterator[None]:
-    """The HTTP server, from before the first snapshot (probes must answer) until after the last report."""
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await _listen(runner, chosen.api_host, chosen.api_port)
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    """Take requests there.
+async def _http(chosen: Settings, app: web.Application) -> AsyncIterator[None]:
+    """The HTTP server, from before the first snapshot (probes must answer) until after the last report.
 
     Raises:
         SettingsError: the port is taken, or the address is none of this machine.
     """
-    site = web.TCPSite(runner, host, port)
-    try:
-        await site.start()
-    except OSError as error:
-        raise SettingsError(
-            f"API_HOST={host!r}, API_PORT={port}: cannot listen there ({error.strerror or error}); choose another"
-        ) from error
-    _log.info("http.listening", url=site.name)
+    async with AsyncExitStack() as ends:
+        try:
+            url = await ends.enter_async_context(listening(app, chosen.api_host, chosen.api_port))
+        except OSError as error:
+            raise SettingsError(
+                f"API_HOST={chosen.api_host!r}, API_PORT={chosen.api_port}: cannot listen there"
+                f" ({error.strerror or error}); choose another"
+            ) from error
+        _log.info("http.listening", url=url)
+        yield

@@ -1,0 +1,53 @@
+"""Listening: the application on a socket.
+
+`cli.run` serves with it, and so do the tests, since what a client may do to a connection is decided here and in `connection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from servicegraph_api.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+END_SECONDS = 1.0
+"""How long requests that are being answered may take once the end is near."""
+
+_BACKLOG = 1024
+"""Connections that may wait to be accepted while the process is busy."""
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Take requests for the time of the block; the URL where.
+
+    Args:
+        app: answers them.
+        host: address to listen at.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken, or the address is none of this machine.
+    """
+    runner = web.AppRunner(app, shutdown_timeout=END_SECONDS)
+    await runner.setup()
+    try:
+        assert runner.server is not None
+        loop = asyncio.get_running_loop()
+        sockets = await loop.create_server(
+            partial(Connection, runner.server, loop=loop), host, port, backlog=_BACKLOG
+        )
+        try:
+            at, port, *_ = sockets.sockets[0].getsockname()
+            yield f"http://{f'[{at}]' if ':' in at else at}:{port}"
+        finally:
+            sockets.close()
+    finally:
+        await runner.cleanup()
