@@ -1,8 +1,9 @@
 """THE transaction: the one way by which the graph changes, and what makes a graph version.
 
-Called by `reconcile.run` with what objects say and by `reconcile.schedule` with what time has brought about; polls of telemetry
-and records of the API will come this way too. It decides nothing about meaning: `ingest.decide` says what a batch means for the
-stored objects, `store.facts` finds and writes what differs, `ingest.alerts` follows the circles.
+Called by `reconcile.run` with what objects say, by `reconcile.polls` with what telemetry has shown and by `reconcile.schedule`
+with what time has brought about; records of the API will come this way too. It decides nothing about meaning: `ingest.decide`
+says what a batch means for the stored objects, `store.facts` finds and writes what differs in them, `ingest.polls` does so
+for what telemetry shows, `ingest.alerts` follows the circles.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from servicegraph import log as logs
 from servicegraph import metrics
+from servicegraph.ingest.ageing import Thresholds
 from servicegraph.ingest.alerts import follow_circles
 from servicegraph.ingest.batch import Committed
 from servicegraph.ingest.decide import UNDECLARED, decide
+from servicegraph.ingest.polls import store_polls
 from servicegraph.ingest.rows import (
     Keys,
     added_rows,
@@ -64,11 +67,13 @@ class GraphWriter:
     Args:
         engine: the pool of connections.
         clock: gives the time of first sight and of the commit.
+        thresholds: after what absence what becomes of a call that telemetry has shown.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, thresholds: Thresholds | None = None) -> None:
         self._engine = engine
         self._clock = clock
+        self._thresholds = thresholds or Thresholds()
 
     async def commit(self, batch: Batch, *, epoch: int | None = None) -> Committed:
         """Store what `batch` says, all or nothing; the same batch again writes no row and makes no version.
@@ -76,10 +81,12 @@ class GraphWriter:
         1. wait for the writers' lock, and check `epoch` if one is given;
         2. read the objects concerned and decide which are new, which moved, which are gone;
         3. write objects that come or go, then what differs in statements and observations, and log each difference (`changes`);
-        4. where facts differ: forget services that nothing names any more;
-        5. follow the circles: write alerts that differ, and what happened to them (`transitions`);
-        6. write the generation, stored version and problem of objects that moved, and that Events are written: no version;
-        7. last, where facts or alerts differ: the new version, and one NOTIFY.
+        4. resolve what polls have shown by what is declared now, write what differs in it, how their sources fare (no version)
+           and log each difference; one poll that cannot be stored fails alone;
+        5. where facts or calls differ: forget services that nothing names any more;
+        6. follow the circles: write alerts that differ, and what happened to them (`transitions`);
+        7. write the generation, stored version and problem of objects that moved, and that Events are written: no version;
+        8. last, where facts, calls or alerts differ: the new version, and one NOTIFY.
 
         Raises:
             StoreUnavailable: Postgres is away; if it went away at the very end, the batch may be stored. Repeating it is safe.
@@ -104,21 +111,25 @@ class GraphWriter:
         stamp = Stamp(version + 1, now, await write.provider_id(conn, DECLARED_PROVIDER), DECLARED_PROVIDER)
         facts = await _write_facts(conn, decision, ids, stamp, written)
         ended = await _end(conn, batch, stamp, written)
-        written["services", "delete"] += await write.forget_services(conn, facts.loose)
-        followed = await follow_circles(conn, batch, stamp, written, edges_differ=facts.edges or ended)
-        changed = facts.any or ended or followed.changed
+        polled = await store_polls(conn, batch, stamp, self._thresholds, written)
+        written["services", "delete"] += await write.forget_services(conn, facts.loose | polled.loose)
+        followed = await follow_circles(
+            conn, batch, stamp, written, edges_differ=facts.edges or ended or polled.edges
+        )
+        changed = facts.any or ended or polled.differs or followed.changed
         if changed:
             version += 1
         stored = await _settle(conn, decision, version, written)
         written["transitions", "update"] += await alerts.announce(conn, batch.announced)
         if changed:
             await write.publish(conn, version, now)
-        return Committed(version, changed, stored, followed.told)
+        return Committed(version, changed, stored, followed.told, polled.outcomes)
 
 
 def _counts(batch: Batch, committed: Committed) -> dict[str, int]:
     """What a line of the log says about a version: how much came in, and what became of circles."""
     said = {"objects": len(batch.objects), "removed": len(batch.removed), "stalled": len(batch.stalled)}
+    said |= {"polls": len(batch.polls), "forgotten": len(batch.forgotten_sources)}
     said |= Counter(str(one.kind) for one in committed.told)
     return {what: count for what, count in said.items() if count}
 
@@ -196,7 +207,7 @@ async def _keys(
 
 
 async def _settle(conn: Connection, decision: Decision, version: int, written: Written) -> dict[str, int]:
-    """Step 6: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
+    """Step 7: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
     rows = [(one.stored, one.row(version)) for one in decision.living]
     moved = [after for before, after in rows if before is not None and after != before]
     await objects.update(conn, moved)

@@ -11,7 +11,7 @@ unless it is declared there.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +24,7 @@ from servicegraph.model.vocabulary import Evidence, Mode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from servicegraph.ingest.declared import Declared
     from servicegraph.model.telemetry import RawCall, Source
 
 NO_CALLER = "user"
@@ -58,25 +59,6 @@ class Sighting(NamedTuple):
     """What led from the raw names to the ends, in words, for explain."""
 
 
-class Declared:
-    """The nodes of one cluster that an object or an api record states or names: the only ones that decide about names."""
-
-    def __init__(self, nodes: Iterable[ServiceKey]) -> None:
-        self._kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._places: dict[str, set[str]] = defaultdict(set)
-        for node in nodes:
-            self._kinds[node.namespace, node.name].add(node.kind)
-            self._places[node.name].add(node.namespace)
-
-    def kinds(self, namespace: str, name: str) -> frozenset[str]:
-        """The kinds in which that name is declared in that place."""
-        return frozenset(self._kinds.get((namespace, name), ()))
-
-    def places(self, name: str, kind: str | None = None) -> list[str]:
-        """Where that name is declared, of whatever kind or of one."""
-        return [at for at in self._places.get(name, ()) if kind is None or kind in self._kinds[at, name]]
-
-
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """All calls of a poll, resolved."""
@@ -85,6 +67,13 @@ class Resolved:
     """By raw key."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Calls that are in no graph, by why."""
+    nobodies: set[str] = field(default_factory=set)
+    """Names that have put a call into quarantine."""
+
+    @property
+    def trusted(self) -> int:
+        """How many calls are not in quarantine."""
+        return sum(not one.quarantined for one in self.sightings.values())
 
 
 def resolve(source: Source, declared: Declared, calls: Iterable[RawCall]) -> Resolved:
@@ -94,6 +83,8 @@ def resolve(source: Source, declared: Declared, calls: Iterable[RawCall]) -> Res
         found = resolver.sighting(call)
         if isinstance(found, Sighting):
             resolved.sightings[call.raw_key] = found
+            if found.quarantined:
+                resolved.nobodies.update(resolver.nobodies(call))
         else:
             resolved.dropped[found] += 1
     return resolved
@@ -161,9 +152,7 @@ class Resolver:
             Connection.DIRECT,
             Connection.MESSAGING,
         }
-        quarantined = self._names_nobody(call.client, virtual=mute_client) or self._names_nobody(
-            call.server, virtual=call.virtual is VirtualEnd.SERVER
-        )
+        quarantined = bool(self.nobodies(call))
         return Sighting(
             call,
             source,
@@ -181,7 +170,15 @@ class Resolver:
         host = cluster_host(name)
         return host.namespace if host else self._default
 
-    def _names_nobody(self, name: str, *, virtual: bool) -> bool:
+    def nobodies(self, call: RawCall) -> tuple[str, ...]:
+        """Those of the two names that name no service."""
+        ends = (
+            (call.client, call.virtual is VirtualEnd.CLIENT),
+            (call.server, call.virtual is VirtualEnd.SERVER),
+        )
+        return tuple(name for name, virtual in ends if self._is_nobody(name, virtual=virtual))
+
+    def _is_nobody(self, name: str, *, virtual: bool) -> bool:
         if virtual and name == NO_CALLER:
             return True
         return not self._quarantine.isdisjoint((name, without_port(name))) or is_address(name)

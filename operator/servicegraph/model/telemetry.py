@@ -153,3 +153,21 @@ class PollOutcome:
     failure: Failure | None = None
     """What is wrong with the source: of the poll itself, or a sudden drop."""
     healthy_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How a source has fared so far, as it is stored: what a poll has to be judged by."""
+
+    healthy_seconds: float = 0.0
+    """For how long it has been known to see; the clock by which its edges age."""
+    last_attempt_at: datetime | None = None
+    last_good_at: datetime | None = None
+    last_edges: int | None = None
+    """Calls that its last good poll showed, quarantined ones apart."""
+    drop_since: datetime | None = None
+    """Since when it shows suddenly much less; None while it does not."""
+    drop_seconds: float = 0.0
+    """For how long it has done so, outages apart."""
+    failure: Failure | None = None
+    """What is wrong with it; None is healthy."""

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicegraph.ingest.resolve import (
-    SELF_CALL,
-    UNREADABLE,
-    Declared,
-    Resolver,
-    Sighting,
-    is_unplaced,
-    resolve,
-)
+from servicegraph.ingest.declared import Declared
+from servicegraph.ingest.resolve import SELF_CALL, UNREADABLE, Resolver, Sighting, is_unplaced, resolve
 from servicegraph.model.ids import parse_id
 from servicegraph.model.telemetry import NEVER_A_SERVICE, Connection, RawCall, Source, VirtualEnd
 from servicegraph.model.vocabulary import Evidence, Mode

@@ -1,0 +1,30 @@
+"""What is declared, looked up by name: the only nodes that decide about the names of telemetry. Pure; `ingest.resolve` asks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from servicegraph.model.ids import ServiceKey
+
+
+class Declared:
+    """The nodes of one cluster that an object or an api record states or names."""
+
+    def __init__(self, nodes: Iterable[ServiceKey]) -> None:
+        self._kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._places: dict[str, set[str]] = defaultdict(set)
+        for node in nodes:
+            self._kinds[node.namespace, node.name].add(node.kind)
+            self._places[node.name].add(node.namespace)
+
+    def kinds(self, namespace: str, name: str) -> frozenset[str]:
+        """The kinds in which that name is declared in that place."""
+        return frozenset(self._kinds.get((namespace, name), ()))
+
+    def places(self, name: str, kind: str | None = None) -> list[str]:
+        """Where that name is declared, of whatever kind or of one."""
+        return [at for at in self._places.get(name, ()) if kind is None or kind in self._kinds[at, name]]
