@@ -96,6 +96,9 @@ def test_the_rules_say_what_to_do(server: ApiServer) -> None:
         (spec(availabilityTarget="120"), "write a percentage up to 100"),
         (on(name="https://api.example.com/v1", kind="External"), "write letters, digits, '-', '.' and '_'"),
         (on(namespace="Shop"), "write the name of a namespace"),
+        (on(protocol=" gRPC"), "write a word without control characters or spaces around it"),
+        (spec(labels={"tier": "back\nend"}), "write one line without control characters"),
+        (on(description="charges\x07"), "write text without control characters"),
         (on(acceptedCycle={"reason": "known", "until": "tomorrow"}), A_TIME),
         (on(acceptedCycle={"reason": "known", "until": "2027-02-30T00:00:00Z"}), A_TIME),
     ):

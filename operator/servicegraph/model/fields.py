@@ -45,7 +45,7 @@ TAKES = {
     NAMESPACE_PATTERN: "the name of a namespace: lower-case letters, digits and '-', at most 63",
     WORD_PATTERN: "a word without control characters or spaces around it",
     LINE_PATTERN: "one line without control characters",
-    TEXT_PATTERN: "text without control characters",
+    TEXT_PATTERN: "text without control characters other than line ends and tabs",
     LABEL_KEY_PATTERN: "letters, digits, '-', '_', '.' and '/', with a letter or digit at both ends, at most 128",
     DURATION_PATTERN: "a duration such as 300ms, 5s or 1h30m",
     PERCENT_PATTERN: 'a percentage up to 100 as a string, such as "99.95"',
@@ -62,6 +62,9 @@ TAKES = {
 TOLD = {
     NAME_PATTERN: f"self.matches(r'{NAME_PATTERN}')",
     NAMESPACE_PATTERN: f"self.matches(r'{NAMESPACE_PATTERN}')",
+    WORD_PATTERN: f"self.matches(r'{WORD_PATTERN}')",
+    LINE_PATTERN: f"self.matches(r'{LINE_PATTERN}')",
+    TEXT_PATTERN: f"self.matches(r'{TEXT_PATTERN}')",
     DURATION_PATTERN: f"self.matches(r'{DURATION_PATTERN}')",
     PERCENT_PATTERN: f"self.matches(r'{PERCENT_PATTERN}')",
     TIMESTAMP_PATTERN: f"self.matches(r'{TIMESTAMP_PATTERN}') && timestamp(self).getFullYear() > 0",
