@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from servicegraph.checks.documents import documents
-from servicegraph.model import cyclealert, servicedependency
+from servicegraph.model import cyclealert, discoverysource, servicedependency
 from servicegraph.model.servicedependency import API_VERSION
 from support.apiserver import Answer, ApiServer
 from support.objects import RIGHT_OBJECTS, WRONG_OBJECTS, dependency
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 PATHS = {
     servicedependency.KIND: f"namespaces/default/{servicedependency.PLURAL}",
     cyclealert.KIND: cyclealert.PLURAL,
+    discoverysource.KIND: discoverysource.PLURAL,
 }
-OF_SPECS = "a spec with "
-"""How cases begin that `test_servicedependency_crd` puts to the API server."""
+OF_SPECS = ("a spec with ", "a source with ")
+"""How cases begin that the tests of each CRD put to the API server."""
 WORDS = "on off yes No y N true TRUE null ~ Null tRue ~x <<< ="
 WHOLE = "1 +1 -1 010 0o10 08 0b11 0x1F 0x 0xg 1_000 _1 4611686018427387904"
 FRACTIONS = "1e3 1e+3 1.5E2 .5 5. +.5 -.5 0.1_5 99.95 1e e3 1.2.3 +"

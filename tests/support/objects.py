@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from servicegraph.model.discoverysource import RESERVED_NAME
 from servicegraph.model.servicedependency import API_VERSION
+from support import sourcespecs
 from support.specs import RIGHT, WRONG, spec
 
 Body = dict[str, Any]
@@ -37,6 +39,11 @@ def alert(what: Any = None, /, **metadata: Any) -> Body:
     return body if what is None else {**body, "spec": what}
 
 
+def source(what: Any, /, **metadata: Any) -> Body:
+    """A DiscoverySource called `one`."""
+    return {**dependency(what, **metadata), "kind": "DiscoverySource"}
+
+
 def acknowledged(**fields: Any) -> Body:
     """A CycleAlert with such an acknowledgement."""
     return alert({"acknowledgement": fields})
@@ -49,6 +56,7 @@ def labelled(key: str, value: Any = "v") -> Body:
 
 RIGHT_OBJECTS: dict[str, Body] = {
     **{f"a spec with {name}": dependency(one) for name, one in RIGHT.items()},
+    **{f"a source with {name}": source(one) for name, one in sourcespecs.RIGHT.items()},
     "a name of 253 characters": dependency(name="a" * 253),
     "a name with dots": dependency(name="a.b-c.d0"),
     "labels and annotations": dependency(
@@ -70,6 +78,14 @@ WRONG_OBJECTS: dict[str, WrongObject] = {
         f"a spec with {name}": WrongObject(dependency(one.spec), one.field.removesuffix("[1]"))
         for name, one in WRONG.items()
     },
+    **{
+        f"a source with {name}": WrongObject(source(one.spec), one.field)
+        for name, one in sourcespecs.WRONG.items()
+    },
+    "a source without a spec": WrongObject({**source({}), "spec": None}, "spec"),
+    "a source named like what teams declare": WrongObject(
+        source(sourcespecs.source(), name=RESERVED_NAME), "name"
+    ),
     "no spec": WrongObject({**dependency(), "spec": None}, "spec"),
     "a spec that is a list": WrongObject(dependency([]), "spec"),
     "a spec that is a string": WrongObject(dependency("checkout"), "spec"),

@@ -18,7 +18,7 @@ from servicegraph.checks.reach import affected
 from servicegraph.checks.strangers import Strangers
 from servicegraph.graph.foreseen import foresee
 from servicegraph.graph.overlay import Claim, Overlay
-from servicegraph.graph.telling import path
+from servicegraph.graph.telling import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -237,8 +237,13 @@ def _order(field: str) -> tuple[str, int]:
 
 def _with_path(begin: str, circle: tuple[ServiceKey, ...]) -> str:
     """The sentence with as much of the circle as there is room for."""
+    ids = [str(key) for key in circle]
+    if len(begin + path_of(ids)) > MAX_MESSAGE and len({key[:2] for key in circle}) == 1:
+        # Said once, the namespace leaves room for the names.
+        begin = f"{begin.removesuffix(': ')} in {circle[0].namespace}: "
+        ids = [name.partition("/")[2] for name in ids]
     for steps in range(_STEPS, 0, -1):
-        words = begin + path(circle, steps)
+        words = begin + path_of(ids, steps)
         if len(words) <= MAX_MESSAGE:
             break
     return words

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from servicegraph.checks.finding import Code, Finding, cut
 from servicegraph.checks.metadata import metadata_faults, unknown_fields
 from servicegraph.graph.columns import ObjectName
-from servicegraph.model import cyclealert, servicedependency
+from servicegraph.model import cyclealert, discoverysource, servicedependency
 from servicegraph.model.cyclealert import CycleAlertSpec
+from servicegraph.model.discoverysource import NAME_IS_RESERVED, RESERVED_NAME, DiscoverySourceSpec
 from servicegraph.model.faults import Fault, faults, shown
 from servicegraph.model.servicedependency import API_VERSION, GROUP, Part, ServiceDependencySpec
 from servicegraph.model.translate import SELF_DEPENDENCY, Refusal, said_by
@@ -43,6 +44,7 @@ class _Kind(NamedTuple):
 KINDS: Mapping[str, _Kind] = {
     servicedependency.KIND: _Kind(ServiceDependencySpec, namespaced=True, needs_spec=True),
     cyclealert.KIND: _Kind(CycleAlertSpec, namespaced=False, needs_spec=False),
+    discoverysource.KIND: _Kind(DiscoverySourceSpec, namespaced=False, needs_spec=True),
 }
 
 
@@ -94,8 +96,7 @@ def _invalid(fault: Fault, name: ObjectName, manifest: int) -> Finding:
 def _object_name(body: Mapping[str, Any], namespace: str, kind: _Kind | None) -> ObjectName:
     """Which object it is, as far as that can be told."""
     meta = body.get("metadata")
-    meta = meta if isinstance(meta, dict) else {}
-    name, place = meta.get("name"), meta.get("namespace")
+    name, place = _name(body), meta.get("namespace") if isinstance(meta, dict) else None
     place = (place if isinstance(place, str) and place else namespace) if not kind or kind.namespaced else ""
     return ObjectName(cut(place, 63), cut(name, 253) if isinstance(name, str) else "")
 
@@ -106,7 +107,15 @@ def _form(body: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("apiVersion", f"{shown(body.get('apiVersion'))} is not served; write {API_VERSION}")
     if body.get("kind") not in KINDS:
         yield Fault("kind", f"{shown(body.get('kind'))} is no kind of {GROUP}; there are {', '.join(KINDS)}")
+    if body.get("kind") == discoverysource.KIND and _name(body) == RESERVED_NAME:
+        yield Fault("metadata.name", NAME_IS_RESERVED)
     yield from unknown_fields(body, _FIELDS, "")
+
+
+def _name(body: Mapping[str, Any]) -> Any:
+    """The name that is given, whatever it is."""
+    meta = body.get("metadata")
+    return meta.get("name") if isinstance(meta, dict) else None
 
 
 def _spec(body: Mapping[str, Any], kind: _Kind | None) -> tuple[list[Fault], Part | None]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from servicegraph.checks.near import KnownServices, first, known_services
-from servicegraph.checks.targets import unknown
+from servicegraph.checks.targets import told_unknown
 from servicegraph.graph.blank import blank
 from servicegraph.model.ids import Kind
 
@@ -33,7 +33,7 @@ class Stranger:
 
     def sentence(self, room: int) -> str:
         """What to say, in `room` characters if the names allow it."""
-        return unknown(self.target, self.candidates, room)
+        return told_unknown(self.target, self.candidates, room)
 
 
 class Strangers:
@@ -53,9 +53,9 @@ class Strangers:
         ranked = self._asked.get(target)
         if ranked is None:
             ranked = self._asked[target] = [*self._known.ranked(target), *self._beside.ranked(target)]
-        return Stranger(
-            target, first(ranked), any(not self._is_twin(source, target, key) for *_, key in ranked)
-        )
+        others = [one for one in ranked if one[-1] != source]  # nobody means to call itself
+        suspicious = any(not self._is_twin(source, target, key) for *_, key in others)
+        return Stranger(target, first(others), suspicious)
 
     @cached_property
     def _beside(self) -> KnownServices:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from servicegraph.checks.near import first
 from servicegraph.checks.verdict import MAX_MESSAGE, Verdict, listed
 from servicegraph.model.ids import Kind
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 RESOLVED = "Resolved"
 
 
-def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Verdict:
-    """Judge the targets of one object; `count` of the verdict is how many are unknown."""
+def resolved(
+    targets: Sequence[ServiceKey], known: KnownServices, source: ServiceKey | None = None
+) -> Verdict:
+    """Judge the targets of one object; `count` of the verdict is how many are unknown. `source` is meant by none of them."""
     unknown = [
         target for target in dict.fromkeys(targets) if target.kind == Kind.SERVICE and target not in known
     ]
@@ -33,13 +36,19 @@ def resolved(targets: Sequence[ServiceKey], known: KnownServices) -> Verdict:
     length = 0
     for target in unknown:
         # What will not fit anyway is not searched for: an object may name hundreds of services that come later.
-        names.append(str(target) + (_suggestion(known.near(target)) if length < MAX_MESSAGE else ""))
+        names.append(
+            str(target) + (_suggestion(_near(known, target, source)) if length < MAX_MESSAGE else "")
+        )
         length += len(names[-1])
     message += listed(names, MAX_MESSAGE - len(message))
     return Verdict(RESOLVED, "False", "UnknownTargets", message, len(unknown))
 
 
-def unknown(target: ServiceKey, candidates: Sequence[str], room: int) -> str:
+def _near(known: KnownServices, target: ServiceKey, source: ServiceKey | None) -> tuple[str, ...]:
+    return first(one for one in known.ranked(target) if one[-1] != source)
+
+
+def told_unknown(target: ServiceKey, candidates: Sequence[str], room: int) -> str:
     """The same about one target, with as many of the candidates as there is room for."""
     for number in range(len(candidates), -1, -1):
         sentence = f"{target} is neither declared nor observed{_suggestion(tuple(candidates[:number]))}"

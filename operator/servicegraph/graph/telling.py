@@ -23,10 +23,15 @@ _STEPS = 6
 
 def path(witness: Sequence[ServiceKey], steps: int = _STEPS) -> str:
     """A circle in one line: `shop/a → shop/b → shop/a`; a long one loses its middle."""
-    ids = [str(key) for key in (witness if len(witness) <= steps + 2 else witness[:steps])]
-    if len(witness) > steps + 2:
-        ids += [f"({len(witness) - 1 - steps} more)", str(witness[-1])]
-    return " → ".join(ids)
+    return path_of([str(key) for key in witness], steps)
+
+
+def path_of(ids: Sequence[str], steps: int = _STEPS) -> str:
+    """The same of ids, or of shorter names for them."""
+    shown = list(ids if len(ids) <= steps + 2 else ids[:steps])
+    if len(ids) > steps + 2:
+        shown += [f"({len(ids) - 1 - steps} more)", ids[-1]]
+    return " → ".join(shown)
 
 
 def opened(alert: Alert, reason: AlertReason) -> str:

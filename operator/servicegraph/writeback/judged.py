@@ -47,7 +47,7 @@ def resolution(
 ) -> tuple[Said, dict[str, int]]:
     """Whether every target is known, and how many are not."""
     if snapshot is not None and _holds(snapshot, standing):
-        verdict = resolved(live.targets, known_services(snapshot))
+        verdict = resolved(live.targets, known_services(snapshot), live.source)
         return _said(verdict, standing.generation), {"unresolved": verdict.count}
     return _as_last_seen(RESOLVED, standing, before, earlier, ("unresolved",))
 
