@@ -48,6 +48,7 @@ class Operator:
     program: tuple[str, ...] = (sys.executable, "-m", "servicegraph")
     instance: str = field(default_factory=lambda: f"test-{secrets.token_hex(4)}")
     """What tells its alerts from those of others in the same cluster."""
+    role: str = "all"
     port: int = field(default_factory=ports.free)
     process: Process | None = None
 
@@ -70,7 +71,7 @@ class Operator:
         }
         command = Command(
             "the operator",
-            (*self.program, "run"),
+            (*self.program, "run", "--role", self.role),
             self.folder / "operator.log",
             environment=environment,
             folder=self.folder,
