@@ -13,6 +13,7 @@ from servicegraph import log
 from servicegraph.cli.alerting import Alerting
 from servicegraph.cli.telemetry import Telemetry
 from servicegraph.controllers.watch import Others, Watch
+from servicegraph.ingest.ageing import Thresholds
 from servicegraph.ingest.commit import GraphWriter
 from servicegraph.kube.client import KubeClient
 from servicegraph.reconcile.inbox import Inbox
@@ -64,7 +65,7 @@ async def control(
         report = Report(objects, inbox, current, statuses, clock, looks.watchers)
         resync = Resync(kube, engine, inbox, objects, report, health, settings, restart)
         retries = Retries(resync.fetch)
-        writer = GraphWriter(engine, clock)
+        writer = GraphWriter(engine, clock, Thresholds.of(settings))
         alerting = Alerting(kube, engine, writer, current, objects, health, settings, clock, pace)
         telemetry = Telemetry(kube, engine, writer, looks, health, settings, clock, pace, report.touch_all)
         adoption = alerting.adopting.offer
