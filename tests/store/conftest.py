@@ -9,6 +9,7 @@ import pytest
 from servicegraph.clock import SteppedClock
 from servicegraph.ingest.commit import GraphWriter
 from servicegraph.store.engine import open_engine
+from support.polled import SOON, Polling
 from support.rows import Rows
 
 if TYPE_CHECKING:
@@ -41,3 +42,9 @@ def writer(engine: AsyncEngine, clock: SteppedClock) -> GraphWriter:
 def rows(engine: AsyncEngine) -> Rows:
     """Reads from the database."""
     return Rows(engine)
+
+
+@pytest.fixture
+def otel(engine: AsyncEngine, clock: SteppedClock) -> Polling:
+    """A source of telemetry whose edges age soon."""
+    return Polling(GraphWriter(engine, clock, SOON), clock)

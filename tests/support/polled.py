@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from servicegraph.ingest.ageing import Thresholds
 from servicegraph.ingest.batch import Batch
 from servicegraph.model.telemetry import Failure, Poll, RawCall, Source
 
@@ -14,10 +15,28 @@ if TYPE_CHECKING:
     from servicegraph.ingest.batch import Committed
     from servicegraph.ingest.commit import GraphWriter
     from servicegraph.model.telemetry import PollOutcome
+    from support.rows import Rows
 
 INTERVAL = timedelta(minutes=5)
 OTEL = Source("otel", "http://prometheus", "OTelCollector", "the query", INTERVAL.total_seconds())
 AWAY = Failure("Unreachable", "nobody answers")
+
+
+SOON = Thresholds(stale=3600, retention=7200, alertable=1200)
+"""An hour until stale, two more until gone; twenty minutes until in no circle."""
+_STATES = """
+SELECT s.printed || '>' || t.printed AS edge,
+    o.confirmed, o.absent_since IS NULL AS present, o.stale, o.quarantined, o.alertable
+FROM observations o JOIN services s ON s.id = o.source JOIN services t ON t.id = o.target ORDER BY 1, o.raw_key
+"""
+
+
+async def states(rows: Rows) -> dict[str, str]:
+    """Of each call, what holds of it."""
+    return {
+        row["edge"]: " ".join(name for name, holds in row.items() if holds is True)
+        for row in await rows.of(_STATES)
+    }
 
 
 def call(text: str, namespace: str = "shop", **said: Any) -> RawCall:
