@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from servicegraph.model.servicedependency import Part
-from servicegraph.model.status import Condition  # noqa: TC001 - pydantic reads the annotation
+from servicegraph.model.status import Condition, Status
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -22,7 +22,6 @@ MAX_REASONS = 20
 MAX_WARNINGS = 10
 MAX_WARNING = 500
 
-_INT64: JsonDict = {"format": "int64"}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
 Count = Annotated[int, Field(ge=0)]
@@ -72,15 +71,9 @@ class Examples(Part):
     )
 
 
-class DiscoverySourceStatus(Part):
+class DiscoverySourceStatus(Status):
     """What the operator found there."""
 
-    observed_generation: int | None = Field(
-        default=None,
-        ge=-1,
-        description="The generation of the spec that this status is about; -1 until the operator has seen the object.",
-        json_schema_extra=_INT64,
-    )
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(
         default=None,
         description="Ready: the spec can be used. Healthy: the last poll brought an answer that can be relied on; False says"

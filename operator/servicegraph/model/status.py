@@ -62,8 +62,8 @@ class Summary(Part):
     )
 
 
-class ServiceDependencyStatus(Part):
-    """What the operator knows about this declaration."""
+class Status(Part):
+    """What the statuses of objects that people write have in common."""
 
     observed_generation: int | None = Field(
         default=None,
@@ -71,6 +71,11 @@ class ServiceDependencyStatus(Part):
         description="The generation of the spec that this status is about; -1 until the operator has seen the object.",
         json_schema_extra=_INT64,
     )
+
+
+class ServiceDependencyStatus(Status):
+    """What the operator knows about this declaration."""
+
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(
         default=None,
         description="Ready: this generation is accepted and stored. Resolved: every service that it names is known. Observed:"
