@@ -49,7 +49,7 @@ class Asking:
 
     def opened(self, values: Mapping[SecretPlace, str]) -> Access:
         """The access with the values of all `secrets`; line ends around them, which editors leave, are taken off."""
-        of = {use: values[place].strip() for use, place in self.secrets.items()}
+        of = {use: values[place].strip("\r\n") for use, place in self.secrets.items()}
         basic = of.get("basic", "")
         if "username" in of:
             basic = f"{of['username']}:{of['password']}"

@@ -86,21 +86,22 @@ def test_secrets_are_asked_for_and_given_back_as_credentials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "values"),
+    ("ref", "values", "basic"),
     [
-        ({"name": "login", "key": "both"}, {SecretPlace("login", "both"): "ana:s3cret\n"}),
+        ({"name": "login", "key": "both"}, {SecretPlace("login", "both"): "ana:s3cret\n"}, "ana:s3cret"),
         (
             {"name": "login"},
-            {SecretPlace("login", "username"): "ana\n", SecretPlace("login", "password"): "s3cret"},
+            {SecretPlace("login", "username"): "ana\r\n", SecretPlace("login", "password"): " s3 cret "},
+            "ana: s3 cret ",
         ),
     ],
 )
 def test_user_and_password_come_from_one_key_or_two(
-    ref: dict[str, str], values: dict[SecretPlace, str]
+    ref: dict[str, str], values: dict[SecretPlace, str], basic: str
 ) -> None:
     made = asking(at("https://a", basicAuthSecretRef=ref))
     assert set(made.secrets.values()) == set(values)
-    assert made.opened(values).basic == "ana:s3cret"
+    assert made.opened(values).basic == basic
 
 
 def test_a_source_without_secrets_opens_with_none() -> None:
