@@ -12,7 +12,7 @@ import pytest
 
 from servicegraph import metrics
 from servicegraph.local import ports
-from servicegraph.local.certificates import server_certificate
+from servicegraph.certificates import server_certificate
 from servicegraph.model.telemetry import RawCall
 from support.backends import VOLUME, answering, look, saying, serving, uttering, vector
 from support.meters import reading

@@ -22,7 +22,8 @@ from yarl import URL
 
 from faults.gates import Gate
 from faults.loop import LoopThread
-from servicegraph.local import certificates, ports
+from servicegraph import certificates
+from servicegraph.local import ports
 
 if TYPE_CHECKING:
     import threading

@@ -14,8 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from servicegraph import bundle
-from servicegraph.local import certificates
+from servicegraph import bundle, certificates
 from servicegraph.local.kubectl import Kubectl
 from servicegraph.local.place import write
 from servicegraph.local.probe import answers
