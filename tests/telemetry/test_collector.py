@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servicegraph.ingest.resolve import Declared, resolve
+from servicegraph.ingest.declared import Declared
+from servicegraph.ingest.resolve import resolve
 from servicegraph.local.traffic import topology
 from servicegraph.local.traffic.calls import Manner, calls
 from servicegraph.model.telemetry import Connection, RawCall, VirtualEnd
