@@ -6,6 +6,7 @@ both are handed a `Clock`. Tests hand in a `SteppedClock`, or give a child proce
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,3 +57,12 @@ class SteppedClock:
     def step(self, by: timedelta) -> None:
         """Move forward by `by`."""
         self.at += by
+
+
+def pause(failures: int, first: float, longest: float) -> float:
+    """Seconds to wait before the next attempt, after so many failed before the last one.
+
+    From `first` doubling up to `longest`, shifted by up to 20 %, so that not all who wait come back at once.
+    """
+    # The exponent is bounded so that a long outage cannot make the number overflow.
+    return min(first * 2.0 ** min(failures, 32), longest) * random.uniform(0.8, 1.2)  # noqa: S311 - guards nothing

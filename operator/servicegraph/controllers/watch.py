@@ -8,15 +8,16 @@ runs the `Watch`; `reconcile.resync` asks for a restart when it is deaf.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import kopf
 
 from servicegraph import log, metrics
+from servicegraph.clock import pause
 from servicegraph.controllers import cyclealert, discoverysource, servicedependency
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ STOP_SECONDS = 3.0
 Kopf sees requests under way to their end for five seconds, which nobody needs: it only reads.
 """
 _LOGIN_MINUTES = 10
-_PAUSES = (0.2, 1.0, 5.0, 15.0)
-"""Seconds before the next round or login, by how many have failed one after another."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 15.0
+"""Seconds before the next round or login: the more have failed one after another, the longer."""
+_FIRST_PAUSE_OF_KOPF, _LONGEST_PAUSE_OF_KOPF = 0.5, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,9 @@ class Watch:
             while not stop.is_set():
                 if await self._one_round(stopping):
                     continue
-                pause = _pause(self._failures)
                 self._failures += 1
-                await asyncio.wait({stopping}, timeout=pause)
+                seconds = pause(self._failures - 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+                await asyncio.wait({stopping}, timeout=seconds)
         finally:
             stopping.cancel()
 
@@ -188,7 +190,7 @@ class Watch:
         """Read the credentials anew at every login, since mounted tokens are replaced while we run."""
         self._logins += 1
         if self._logins > 1:
-            await asyncio.sleep(_pause(self._logins - 2))
+            await asyncio.sleep(pause(self._logins - 2, _FIRST_PAUSE, _LONGEST_PAUSE))
         now = self._credentials()
         return kopf.ConnectionInfo(
             server=now.server,
@@ -203,18 +205,9 @@ class Watch:
         )
 
 
-def _pause(failures: int) -> float:
-    """Seconds to wait after so many earlier failures."""
-    return _PAUSES[min(failures, len(_PAUSES) - 1)] * _jitter()
-
-
 def _lean(body: dict[str, Any]) -> dict[str, Any]:
     """The object without the bookkeeping of field managers, which is half of it; thousands may wait to be stored."""
     return body | {"metadata": {name: of for name, of in body["metadata"].items() if name != "managedFields"}}
-
-
-def _jitter() -> float:
-    return random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
 
 
 class _EndlessBackoff:
@@ -227,12 +220,10 @@ class _EndlessBackoff:
         self._failed = failed
 
     def __iter__(self) -> Iterator[float]:
-        delay = 0.5
-        yield delay * _jitter()
-        self._failed()
-        while True:
-            delay = min(delay * 2, 30.0)
-            yield delay * _jitter()
+        for failures in count():
+            if failures == 1:
+                self._failed()
+            yield pause(failures, _FIRST_PAUSE_OF_KOPF, _LONGEST_PAUSE_OF_KOPF)
 
 
 def _kopf_settings(unanswered: Callable[[], None]) -> kopf.OperatorSettings:

@@ -1,8 +1,8 @@
-"""How long to wait before trying again: doubling, capped, jittered."""
+"""How long to wait before trying again, for those who count their failures one after another."""
 
 from __future__ import annotations
 
-import random
+from servicegraph.clock import pause
 
 
 class Backoff:
@@ -15,10 +15,8 @@ class Backoff:
 
     def next(self) -> float:
         """Seconds to wait now; the next answer is longer."""
-        # The exponent is bounded so that a long outage cannot make the number overflow.
-        delay = min(self._first * 2.0 ** min(self._failures, 32), self._cap)
         self._failures += 1
-        return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+        return pause(self._failures - 1, self._first, self._cap)
 
     def reset(self) -> None:
         """An attempt has succeeded."""

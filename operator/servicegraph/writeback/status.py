@@ -8,11 +8,11 @@ waits with a growing pause. A crash loses nothing: the next start compares and s
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from servicegraph import log, metrics
+from servicegraph.clock import pause
 from servicegraph.errors import (
     KubernetesConflict,
     KubernetesGone,
@@ -117,7 +117,7 @@ class StatusWriter:
     async def _attempt(self, write: _Write) -> None:
         """Write once, and see to what has to follow."""
         uid = write.live.uid
-        pause = 0.0
+        wait = 0.0
         try:
             result, now = await self._write(write)
         except KubernetesGone:
@@ -125,7 +125,7 @@ class StatusWriter:
         except ServicegraphError as error:
             result, now = self._failed(write, error), None
             if error.retry is not Retry.NEVER:
-                pause = self._keep(write, error)
+                wait = self._keep(write, error)
         except Exception:  # noqa: BLE001 - a fault in one status must not stop all the others
             _log.exception("status.fault", namespace=write.live.namespace, name=write.live.name)
             result, now = "refused", None
@@ -140,7 +140,7 @@ class StatusWriter:
             if not differs(now.status, newer.status):
                 del self._waiting[uid]
                 return
-        asyncio.get_running_loop().call_later(pause, self._turns.put_nowait, uid)
+        asyncio.get_running_loop().call_later(wait, self._turns.put_nowait, uid)
 
     async def _write(self, write: _Write) -> tuple[str, LiveObject | None]:
         """Apply; where the object has changed meanwhile, look once what it is now."""
@@ -178,9 +178,8 @@ class StatusWriter:
         """Let it wait, unless something newer does; the answer is how many seconds."""
         newer = self._waiting.setdefault(write.live.uid, write)
         newer.failures = write.failures + 1
-        pause = min(self._first_pause * 2.0 ** min(write.failures, 16), _LONGEST_PAUSE)
         asked = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_PAUSE)
-        return max(asked, pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
+        return max(asked, pause(write.failures, self._first_pause, _LONGEST_PAUSE))
 
     def _note_away(self, error: str) -> None:
         if bool(error) != bool(self._away):
