@@ -15,6 +15,7 @@ from servicegraph.cli.telemetry import Telemetry
 from servicegraph.clock import SteppedClock, SystemClock
 from servicegraph.ingest.commit import GraphWriter
 from servicegraph.kube.client import KubeClient
+from servicegraph.local.cluster import OPERATOR_NAMESPACE
 from servicegraph.model.servicedependency import API_VERSION
 from servicegraph.reconcile.health import HealthBoard
 from servicegraph.reconcile.inbox import Inbox
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from servicegraph.local.kubectl import Kubectl
+    from servicegraph.writeback.source import Polled
 
 INTERVAL = timedelta(minutes=5)
+LATER = INTERVAL * 1.1 + timedelta(seconds=1)
+"""After this a source that was well is due again."""
 PATIENCE_SECONDS = 30.0
 
 
@@ -54,6 +58,16 @@ def source(name: str, url: str, **spec: Any) -> dict[str, Any]:
         "kind": "DiscoverySource",
         "metadata": {"name": name},
         "spec": {"preset": "OTelCollector", "prometheus": prometheus, "interval": "5m", **spec},
+    }
+
+
+def secret(name: str, token: str) -> dict[str, Any]:
+    """The manifest of a Secret that holds a token, where the operator may read it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": OPERATOR_NAMESPACE},
+        "stringData": {"token": f"{token}\n"},
     }
 
 
@@ -105,6 +119,11 @@ class Loop:
 
     async def polled(self, name: str, *, after: timedelta | None = None) -> None:
         """Wait until a source that is new or changed is polled, or one that is not once more when the clock is stepped."""
+        await self.next_result(name, after=after)
+        await self.settled()
+
+    async def next_result(self, name: str, *, after: timedelta | None = None) -> Polled:
+        """The same, and what came of it, without waiting for what follows."""
         polls = self.telemetry.polls
         before = None
         if after is not None:
@@ -112,7 +131,7 @@ class Loop:
             self.clock.step(after)
             polls.look_again()
         await until(lambda: polls.results.get(name, before) is not before, f"{name} is polled")
-        await self.settled()
+        return polls.results[name]
 
     async def settled(self) -> None:
         """Wait until everything heard of is stored, loaded and reported."""
@@ -180,9 +199,14 @@ async def running(
     kubectl: Kubectl,
     namespace: str,
     clock: SteppedClock | None = None,
+    *,
+    listed: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Loop]:
-    """A loop for the time of the block; its clock stands at the real time until it is stepped, or is one that is given."""
+    """A loop for the time of the block; its clock stands at the real time until it is stepped, or is one that is given.
+
+    It begins once the sources are `listed`, unless that is not to be waited for.
+    """
     chosen = Settings(
         database_url=database,
         kubeconfig=str(kubeconfig),
@@ -211,7 +235,8 @@ async def running(
         parts = [tasks.create_task(part.run()) for part in (current, reconciler, report, statuses)]
         parts.append(tasks.create_task(telemetry.run(all_is_stored)))
         try:
-            await telemetry.known.wait()
+            if listed:
+                await telemetry.known.wait()
             yield Loop(
                 kubectl=kubectl,
                 namespace=namespace,

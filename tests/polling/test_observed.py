@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polling.loop import INTERVAL, condition, source
+from polling.loop import INTERVAL, LATER, condition, source
 
 if TYPE_CHECKING:
     from polling.loop import Loop
     from polling.shop import Shop
-
-LATER = INTERVAL * 1.1 + timedelta(seconds=1)
-"""After this a source that was well is due again."""
 
 
 async def test_each_object_is_told_which_of_its_halves_telemetry_shows(

@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polling.loop import INTERVAL, condition, running, source, until
+from polling.loop import INTERVAL, LATER, condition, running, secret, source, until
 from polling.shop import opened
 from servicegraph.local.cluster import OPERATOR_NAMESPACE
 from servicegraph.model.sourcestatus import DiscoverySourceStatus
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from polling.loop import Loop
     from polling.shop import Shop
     from servicegraph.local.kubectl import Kubectl
-
-LATER = INTERVAL * 1.1 + timedelta(seconds=1)
 
 
 async def test_the_status_tells_what_came_and_its_numbers_are_written_at_most_every_five_minutes(
@@ -73,24 +71,17 @@ async def test_a_changed_spec_is_polled_at_once_and_a_suspended_source_sleeps(
 
 
 async def test_a_missing_secret_stalls_the_source_until_it_is_made(loop: Loop, shop: Shop, name: str) -> None:
-    shop.token, secret = "let-me-in", f"token-{secrets.token_hex(4)}"
-    await loop.apply(source(name, shop.url, secret=secret))
+    shop.token, token = "let-me-in", f"token-{secrets.token_hex(4)}"
+    await loop.apply(source(name, shop.url, secret=token))
     await loop.polled(name)
     status = await loop.source(name)
     assert condition(status, "Ready") == ("False", "SecretMissing")
     assert condition(status, "Stalled") == ("True", "SecretMissing")
     assert condition(status, "Healthy") == ("False", "SecretMissing")
-    assert secret in next(one["message"] for one in status["conditions"] if one["type"] == "Ready")
+    assert token in next(one["message"] for one in status["conditions"] if one["type"] == "Ready")
     assert shop.asked == 0
 
-    await loop.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": secret, "namespace": OPERATOR_NAMESPACE},
-            "stringData": {"token": f"{shop.token}\n"},
-        }
-    )
+    await loop.apply(secret(token, shop.token))
     try:
         await loop.polled(name, after=INTERVAL)
         status = await loop.source(name)
@@ -98,7 +89,7 @@ async def test_a_missing_secret_stalls_the_source_until_it_is_made(loop: Loop, s
         assert condition(status, "Healthy") == ("True", "Answering")
         assert condition(status, "Stalled") == ("", "")
     finally:
-        await loop.delete("secret", secret, f"--namespace={OPERATOR_NAMESPACE}")
+        await loop.delete("secret", token, f"--namespace={OPERATOR_NAMESPACE}")
 
 
 async def test_a_deleted_source_takes_along_what_it_has_shown_and_nothing_else(

@@ -57,6 +57,8 @@ class Telemetry:
 
         self.known = asyncio.Event()
         """Set once it is known which sources there are, so that the condition Observed can be judged."""
+        self.begun = asyncio.Event()
+        """Set once they are polled."""
 
     async def run(self, all_is_stored: Callable[[], Awaitable[None]]) -> None:
         """Follow the objects; once all that is declared is stored, poll.
@@ -73,6 +75,7 @@ class Telemetry:
             self._judge_again()
             await all_is_stored()
             tasks.create_task(self.polls.run())
+            self.begun.set()
 
     async def rested(self) -> None:
         """Wait until what is known of sources is written onto them."""
