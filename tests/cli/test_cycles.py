@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,6 +46,15 @@ async def test_a_circle_is_a_line_with_its_path_and_the_way_out(circled: Serving
     assert heads.split() == ["NAME", "STATE", "SEVERITY", "SERVICES", "PATH", "CUT", "SINCE"]
     assert line.startswith(f"{NAME}   Open    Warning    2          {WAY}   {WAY_OUT}   ")
     assert heads.index("PATH") == line.index(WAY)
+
+
+def test_since_is_when_a_circle_was_resolved_once_it_is() -> None:
+    item = {"name": NAME, "state": "Open", "severity": "Info", "member_count": 2, "path": WAY, "cut": WAY_OUT}
+    times = {"opened_at": "2026-01-01T00:00:00Z", "resolved_at": None}
+    now = datetime(2026, 1, 11, tzinfo=UTC)
+    assert table([item | times], now)[0][-1] == "10d"
+    over = {"state": "Resolved", "resolved_at": "2026-01-08T00:00:00Z"}
+    assert table([item | times | over], now)[0][-1] == "3d"
 
 
 async def test_json_is_the_items_of_all_pages() -> None:

@@ -38,7 +38,8 @@ _STATES, _SEVERITIES = list(AlertState), list(Severity)
 def cycles(state: str | None, severity: str | None, output: str) -> None:
     """List circles: services that depend on each other, directly or by others.
 
-    PATH is a shortest circle, CUT the cheapest set of calls whose end would leave no circle.
+    PATH is a shortest circle, CUT the cheapest set of calls whose end would leave no circle. SINCE is how long there has been
+    the circle, or none any more.
 
     \b
     Those that somebody has to look at:
@@ -70,7 +71,7 @@ def table(items: list[Item], now: datetime) -> list[list[str]]:
             str(item["member_count"]),
             item["path"],
             item["cut"],
-            age(parse_time(item["opened_at"]), now),
+            age(parse_time(item["resolved_at"] or item["opened_at"]), now),
         ]
         for item in sorted(items, key=_urgency)
     ]

@@ -20,7 +20,15 @@ from servicegraph.writeback.conditions import (
     condition,
     since,
 )
-from servicegraph.writeback.judged import circle, conflicts, cycles, not_evaluated, observation, resolution
+from servicegraph.writeback.judged import (
+    circle,
+    conflicts,
+    cycles,
+    not_evaluated,
+    observation,
+    of_last_good,
+    resolution,
+)
 from servicegraph.writeback.standing import Stalled, Stored
 
 if TYPE_CHECKING:
@@ -107,8 +115,8 @@ def _stalled(
     in_cycle, named = circle(live, standing, snapshot, before, earlier)
     wanted = [
         condition(READY, "False", standing.reason, standing.message, standing.generation),
-        earlier.get(RESOLVED) or not_evaluated(RESOLVED, standing.generation),
-        earlier.get(OBSERVED) or not_evaluated(OBSERVED, standing.generation),
+        of_last_good(RESOLVED, earlier, standing.generation),
+        of_last_good(OBSERVED, earlier, standing.generation),
         in_cycle,
         condition(STALLED, "True", standing.reason, standing.message, standing.generation),
         *conflicts(live, snapshot, standing, earlier),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     Said = dict[str, Any]
 
+NOT_ACCEPTED = "not looked at, as this generation is not accepted; the condition Stalled says why"
 _OF_TELEMETRY = ("observed", "unobserved", "undeclared")
 """Numbers of the summary that telemetry gives."""
 
@@ -85,6 +86,8 @@ def circle(
     if live.source is not None and snapshot is not None and _holds(snapshot, standing) and not never_stored:
         alert = circle_of(snapshot, live.source, None if refused else live.targets)
         return _said(circling(alert), generation), {"cycles": [alert.name]} if alert else {}
+    if never_stored:
+        return of_last_good(IN_CYCLE, earlier, generation), {}
     if last and last.get("observedGeneration") == generation:
         return last, cycles(before)
     return not_evaluated(IN_CYCLE, generation), {}
@@ -110,6 +113,14 @@ def cycles(before: Mapping[str, Any]) -> dict[str, list[str]]:
 def not_evaluated(kind: str, generation: int) -> Said:
     """A condition about which nothing can be said yet."""
     return condition(kind, "Unknown", NOT_EVALUATED, "not looked at yet", generation)
+
+
+def of_last_good(kind: str, earlier: Conditions, generation: int) -> Said:
+    """What a refused object was told of its last good generation, if anything."""
+    last = earlier.get(kind)
+    if last is None:
+        return condition(kind, "Unknown", NOT_EVALUATED, NOT_ACCEPTED, generation)
+    return {**last, "message": NOT_ACCEPTED} if last.get("reason") == NOT_EVALUATED else last
 
 
 def _as_last_seen(

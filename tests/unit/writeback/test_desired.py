@@ -16,6 +16,7 @@ from servicegraph.graph.conflicts import Conflict, Conflicts, Difference
 from servicegraph.model.ids import ServiceKey
 from servicegraph.model.status import ServiceDependencyStatus
 from servicegraph.writeback.desired import desired, differs
+from servicegraph.writeback.judged import NOT_ACCEPTED
 from servicegraph.writeback.live import LiveObject
 from servicegraph.writeback.standing import Stalled, Standing, Stored, Waiting
 from support.bodies import body
@@ -325,3 +326,12 @@ def test_a_refused_object_is_told_of_circles_that_its_last_good_generation_is_pa
 def test_an_object_that_never_was_good_is_in_no_circle_that_others_declare() -> None:
     refused = desired(live(), Stalled(1, "InvalidSpec", "no"), CIRCLE, NOW)
     assert conditions(refused)["InCycle"] == ("Unknown", "NotEvaluated")
+
+
+def test_an_object_that_never_was_good_points_at_what_is_wrong_with_it_even_if_it_had_to_wait_first() -> None:
+    waited = desired(live(), Waiting("StoreUnavailable", "no answer"), None, NOW)
+    for before in (None, waited):
+        refused = desired(live(before), Stalled(1, "InvalidSpec", "no"), CIRCLE, LATER)
+        told = [one["message"] for one in refused["conditions"] if one["status"] == "Unknown"]
+        assert told == [NOT_ACCEPTED] * 3
+        assert not differs(refused, desired(live(refused), Stalled(1, "InvalidSpec", "no"), CIRCLE, LATER))
