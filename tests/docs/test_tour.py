@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,8 +66,29 @@ def test_the_tour_shows_the_circle_its_event_and_its_condition(told: str) -> Non
 
 
 def test_the_tour_ends_without_a_circle(told: str) -> None:
-    last = told.rsplit("$ kubectl get cyclealerts", 1)[1]
+    last = told.rsplit("$ kubectl get cyclealerts", 1)[1].partition("\n$ ")[0]
     assert f"{ALERT}   Resolved" in last
+
+
+def test_the_tour_holds_what_is_declared_against_telemetry(told: str) -> None:
+    assert re.search(r"otel +OTelCollector +True +True +17 ", after(told, "kubectl get dsrc"))
+    rows = [re.split(r"\s{2,}", line) for line in after(told, "servicegraph drift").splitlines()]
+    assert [row[:3] for row in rows if row[0] in {"never seen", "not declared", "swapped?"}] == [
+        [
+            "never seen",
+            "online-boutique/shoppingassistantservice",
+            "-/generativelanguage.googleapis.com:external",
+        ],
+        ["never seen", "online-boutique/shoppingassistantservice", "online-boutique/alloydb:datastore"],
+        ["not declared", "online-boutique/emailservice", "online-boutique/productcatalogservice"],
+    ]
+    assert "otel shows calls of emailservice to productcatalogservice" in after(told, "servicegraph explain")
+    observed = told.partition("$ servicegraph drift")[2]
+    names = ("checkoutservice", "emailservice", "shoppingassistantservice")
+    said = [after(observed, f"kubectl get sdep {name}") for name in names]
+    assert "all 6 dependencies are observed" in said[0]
+    assert "declared by nobody: online-boutique/productcatalogservice" in said[1]
+    assert "none of 2 dependencies is observed" in said[2]
 
 
 def test_the_tour_leaves_nothing_running_when_it_is_told_to_stop(told: str, folder: Path) -> None:
