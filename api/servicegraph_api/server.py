@@ -15,23 +15,30 @@ from aiohttp import web
 from servicegraph_api.connection import Connection
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
 END_SECONDS = 1.0
 """How long requests that are being answered may take once the end is near."""
+
+HANDSHAKE_SECONDS = 5.0
+"""How long a client may take to agree on TLS."""
 
 _BACKLOG = 1024
 """Connections that may wait to be accepted while the process is busy."""
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+async def listening(
+    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Take requests for the time of the block; the URL where.
 
     Args:
         app: answers them.
         host: address to listen at.
         port: 0 takes a free one.
+        tls: what to show of ourselves; None speaks plainly.
 
     Raises:
         OSError: the port is taken, or the address is none of this machine.
@@ -42,11 +49,16 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         assert runner.server is not None
         loop = asyncio.get_running_loop()
         sockets = await loop.create_server(
-            partial(Connection, runner.server, loop=loop), host, port, backlog=_BACKLOG
+            partial(Connection, runner.server, loop=loop),
+            host,
+            port,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
         )
         try:
             at, port, *_ = sockets.sockets[0].getsockname()
-            yield f"http://{f'[{at}]' if ':' in at else at}:{port}"
+            yield f"http{'s' if tls else ''}://{f'[{at}]' if ':' in at else at}:{port}"
         finally:
             sockets.close()
     finally:
