@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from servicegraph.local.kubectl import Kubectl
 
-EXAMPLES = sorted(path for path in bundle.folder("examples").iterdir() if path.is_dir())
+EXAMPLES = sorted(path for path in bundle.folder("examples").iterdir() if any(path.glob("*.yaml")))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

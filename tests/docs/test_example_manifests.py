@@ -70,7 +70,7 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 def test_every_example_is_looked_at() -> None:
     declaring = {one.folder for one in EXAMPLES}
-    assert {path.name for path in (ROOT / "examples").iterdir()} - declaring == {"04-discovery"}
+    assert {path.name for path in (ROOT / "examples").iterdir()} - declaring == {"04-discovery", "06-ci"}
 
 
 def test_every_service_that_somebody_owns_has_one_manifest_of_its_name(example: Example) -> None:

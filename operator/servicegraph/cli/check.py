@@ -95,7 +95,7 @@ def check(
     loaded = settings.load()
     url = None if offline else server or loaded.servicegraph_url
     with _Bar() as bar:
-        files = list(inputs.find(paths))
+        files = inputs.find(paths)
         got = inputs.load(files, namespace, lambda: bar.advance(len(files)))
     for sentence in got.unreadable:
         click.echo(f"Error: {sentence}", err=True)

@@ -13,7 +13,7 @@ from servicegraph.checks.manifests import Reading
 from servicegraph.model.servicedependency import GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 STDIN = "-"
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -29,21 +29,22 @@ class Input:
     """A sentence for each, with file and line."""
 
 
-def find(paths: Iterable[str]) -> Iterator[tuple[Path, bool]]:
+def find(paths: Iterable[str]) -> dict[Path, bool]:
     """The files that the paths mean, each once, and whether it was named itself; folders are searched to their ends.
 
     Hidden folders below are left out, links to folders are not followed.
     """
-    seen: set[str] = set()
+    found: dict[str, tuple[Path, bool]] = {}
     for path in paths:
         named = path == STDIN or not Path(path).is_dir()
         for file in [Path(path)] if named else _below(path):
-            if (place := os.path.realpath(file)) not in seen:
-                seen.add(place)
-                yield file, named
+            place = os.path.realpath(file)
+            first, before = found.get(place, (file, False))
+            found[place] = first, named or before
+    return dict(found.values())
 
 
-def load(files: Iterable[tuple[Path, bool]], namespace: str, step: Callable[[], None]) -> Input:
+def load(files: Mapping[Path, bool], namespace: str, step: Callable[[], None]) -> Input:
     """Read the manifests in files; a file that cannot be read or parsed is told and the others go on.
 
     Args:
@@ -52,7 +53,7 @@ def load(files: Iterable[tuple[Path, bool]], namespace: str, step: Callable[[], 
         step: called after each file.
     """
     got = Input(Reading(namespace))
-    for file, named in files:
+    for file, named in files.items():
         name = "stdin" if str(file) == STDIN else str(file)
         try:
             text = (sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()).decode("utf-8-sig")
