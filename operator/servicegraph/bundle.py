@@ -1,4 +1,4 @@
-"""Where the files that ship beside the code lie: CRDs, migrations, roles, examples.
+"""Where the files that ship beside the code lie: CRDs, migrations, roles, the webhook, examples.
 
 In a checkout they are folders at the root of the repository, where people look for them; an installed wheel carries copies of
 them inside the package (`pyproject.toml`, force-include). Everyone else asks here and knows neither place.
@@ -14,12 +14,13 @@ _IN_CHECKOUT = {
     "crds": "crds",
     "migrations": "migrations",
     "roles": "helm/servicegraph/files",
+    "webhook": "helm/servicegraph/webhook",
     "examples": "examples",
 }
 
 
 def folder(name: str) -> Path:
-    """The folder of shipped files called `name`: crds, migrations, roles or examples.
+    """The folder of shipped files called `name`: crds, migrations, roles, webhook or examples.
 
     Raises:
         FileNotFoundError: the installation is incomplete.

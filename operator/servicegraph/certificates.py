@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -88,15 +89,33 @@ def names_of(certificate: bytes) -> set[str]:
     return {str(name.value) for name in said}
 
 
-def alive(bundle: bytes, now: datetime) -> bytes:
-    """Those certificates of a bundle that are not over, as PEM; nothing where it is no bundle."""
+def first_alive(bundle: bytes, now: datetime) -> bytes:
+    """The first certificate of a bundle that is not over, as PEM; nothing where there is none."""
     try:
         certificates = x509.load_pem_x509_certificates(bundle)
     except ValueError:
         return b""
-    return b"".join(
-        one.public_bytes(serialization.Encoding.PEM) for one in certificates if one.not_valid_after_utc > now
-    )
+    alive = (one for one in certificates if one.not_valid_after_utc > now)
+    return next((one.public_bytes(serialization.Encoding.PEM) for one in alive), b"")
+
+
+def belong_together(authorities: bytes, certificate: bytes, key: bytes) -> bool:
+    """Whether a key is that of a certificate, which one of the authorities has signed."""
+    try:
+        own = x509.load_pem_x509_certificate(certificate)
+        private = serialization.load_pem_private_key(key, None)
+        bundle = x509.load_pem_x509_certificates(authorities)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return private.public_key() == own.public_key() and any(_has_signed(one, own) for one in bundle)
+
+
+def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def signing_key() -> bytes:

@@ -117,6 +117,24 @@ limits_shared = Gauge(
     "1 while rate limits are counted together with the other replicas, 0 while they should be and are not.",
     registry=registry,
 )
+admission_reviews = Counter(
+    "servicegraph_admission_reviews_total",
+    "Objects that the API server asked about before it stored them, all of them allowed, by result: clean, warned, not_ready"
+    " (no graph yet), late (no answer within a second), not_understood, fault.",
+    ["result"],
+    registry=registry,
+)
+admission_seconds = Histogram(
+    "servicegraph_admission_seconds",
+    "Seconds it took to answer the API server about an object.",
+    buckets=_LATENCY,
+    registry=registry,
+)
+webhook_certificate_end = Gauge(
+    "servicegraph_webhook_certificate_end_timestamp_seconds",
+    "When the certificate that the API server is shown is over, in seconds since 1970; 0 while there is none.",
+    registry=registry,
+)
 watch_restarts = Counter(
     "servicegraph_watch_restarts_total", "Restarts of the watch.", ["why"], registry=registry
 )

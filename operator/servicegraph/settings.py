@@ -130,6 +130,26 @@ class Settings(BaseModel):
     watch_namespaces: str = Field(
         default="", description="Namespaces to watch, separated by commas; empty watches all."
     )
+    webhook_port: int = Field(
+        default=9443,
+        ge=0,
+        le=65535,
+        description="Port where the API server asks for warnings about what is applied, with TLS, at API_HOST; 0 takes a free"
+        " one. Open where WEBHOOK_CONFIGURATION or WEBHOOK_CERT is set.",
+    )
+    webhook_configuration: str = Field(
+        default="",
+        max_length=240,
+        description="Name of the ValidatingWebhookConfiguration that leads there. The operator makes a certificate for the name"
+        " in it, keeps it in the Secret of that name and `-webhook` in POD_NAMESPACE, renews it, and has the configuration"
+        " trust it.",
+    )
+    webhook_cert: str = Field(
+        default="",
+        description="File with a certificate for WEBHOOK_PORT, instead of one that the operator makes; read again when it"
+        " changes.",
+    )
+    webhook_key: str = Field(default="", description="File with the key of WEBHOOK_CERT.")
     kubeconfig: str = Field(
         default="",
         description="Path of a kubeconfig; empty uses the pod's service account, else the usual place.",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from servicegraph import metrics
-from servicegraph.local import ports
 from servicegraph.certificates import server_certificate
+from servicegraph.local import ports
 from servicegraph.model.telemetry import RawCall
 from support.backends import VOLUME, answering, look, saying, serving, uttering, vector
 from support.meters import reading

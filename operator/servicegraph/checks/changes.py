@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     Ends = tuple[ServiceKey, ServiceKey]
 
+BESIDE = -1
+"""The manifest number of an object that is laid over the graph as well, and of which nothing is said."""
+
 _STEPS = 6
 _NAMED = 5
 
@@ -61,6 +64,7 @@ def findings(
     Args:
         snapshot: the graph before it.
         added: objects that are created, or replaced where the graph has one of that name; of two of one name the later counts.
+            Those whose manifest is `BESIDE` count, and nothing is said of them.
         removed: objects that go away.
         now: when it happens; an `acceptedCycle` that is over by then does not count.
     """
@@ -110,11 +114,11 @@ class _Change:
         """All of them, in the order of manifests and fields."""
         found = [*self._repeated(), *self._circling(), *self._differing()]
         for one in self._added:
-            found += self._unknown(one)
-            found += self._promised(one)
-        return sorted(
-            found, key=lambda finding: (finding.manifest, _order(finding.field), finding.code.value)
-        )
+            if one.manifest != BESIDE:
+                found += self._unknown(one)
+                found += self._promised(one)
+        told = (finding for finding in found if finding.manifest != BESIDE)
+        return sorted(told, key=lambda finding: (finding.manifest, _order(finding.field), finding.code.value))
 
     def _repeated(self) -> Iterator[Finding]:
         """Manifests of an object of which there was another before."""
@@ -193,12 +197,12 @@ class _Change:
             stored = differing(
                 edge, [(name, word.protocol, word.mode, word.requirement) for name, word in words]
             )
-            earlier = several[edge.source, edge.target]
             given = differing(
                 edge,
                 [
                     (self._claims[other].object, said.protocol, said.mode, said.requirement)
-                    for other in earlier[: earlier.index(number)]
+                    for other in several[edge.source, edge.target]
+                    if other < number or self._places[other][0].manifest == BESIDE != one.manifest
                     for said in (self._claims[other].edge,)
                 ],
             )

@@ -18,6 +18,7 @@ import click
 from servicegraph import log, settings
 from servicegraph.cli.allocator import give_memory_back
 from servicegraph.cli.controller import control
+from servicegraph.cli.webhook import is_wanted, keep_certificate
 from servicegraph.clock import SystemClock
 from servicegraph.errors import ServicegraphError, SettingsError
 from servicegraph.reconcile.health import HealthBoard
@@ -27,11 +28,13 @@ from servicegraph.store.current import CurrentSnapshot
 from servicegraph.store.engine import create_engine
 from servicegraph.store.keyring import KeyRing
 from servicegraph.store.records import StoredRecords
+from servicegraph_api.admission import create_admission
 from servicegraph_api.app import create_app
 from servicegraph_api.guard import Guard
 from servicegraph_api.limits import Limits
 from servicegraph_api.server import listening
 from servicegraph_api.shared import SharedBuckets
+from servicegraph_api.tls import Shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -121,8 +124,14 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
                 Guard(ring, limits, clock, chosen),
                 clock,
             )
-            async with _http(chosen, server), asyncio.TaskGroup() as tasks:
+            async with (
+                _listening(server, chosen.api_host, API_PORT=chosen.api_port),
+                _admission(chosen, role, current, clock) as shown,
+                asyncio.TaskGroup() as tasks,
+            ):
                 following = [tasks.create_task(current.run()), tasks.create_task(ring.run())]
+                if shown is not None:
+                    following.append(tasks.create_task(keep_certificate(chosen, health, clock, shown.show)))
                 if role == "api":
                     await stop.wait()
                 else:
@@ -150,18 +159,47 @@ async def _limits(chosen: Settings, health: HealthBoard, clock: Clock) -> AsyncI
 
 
 @asynccontextmanager
-async def _http(chosen: Settings, app: web.Application) -> AsyncIterator[None]:
-    """The HTTP server, from before the first snapshot (probes must answer) until after the last report.
+async def _admission(
+    chosen: Settings, role: str, graph: CurrentSnapshot, clock: Clock
+) -> AsyncIterator[Shown | None]:
+    """The port where the API server asks, and what it is shown there; None where nobody asks.
+
+    Raises:
+        SettingsError: as `_listening`.
+    """
+    if not is_wanted(chosen, role):
+        yield None
+        return
+    shown = Shown()
+    async with _listening(
+        create_admission(graph, clock), chosen.api_host, shown, WEBHOOK_PORT=chosen.webhook_port
+    ):
+        yield shown
+
+
+@asynccontextmanager
+async def _listening(
+    app: web.Application, host: str, shown: Shown | None = None, **setting: int
+) -> AsyncIterator[None]:
+    """A server, from before the first snapshot (probes must answer) until after the last report.
+
+    Args:
+        app: answers.
+        host: API_HOST.
+        shown: what it shows of itself, where it speaks TLS.
+        setting: the one that says the port.
 
     Raises:
         SettingsError: the port is taken, or the address is none of this machine.
     """
+    ((name, port),) = setting.items()
     async with AsyncExitStack() as ends:
         try:
-            url = await ends.enter_async_context(listening(app, chosen.api_host, chosen.api_port))
+            tls = shown.context if shown else None
+            url = await ends.enter_async_context(listening(app, host, port, tls))
         except OSError as error:
             raise SettingsError(
-                f"API_HOST={chosen.api_host!r}, API_PORT={chosen.api_port}: cannot listen there"
+                f"API_HOST={host!r}, {name}={port}: cannot listen there"
                 f" ({error.strerror or error}); choose another"
             ) from error
         _log.info("http.listening", url=url)

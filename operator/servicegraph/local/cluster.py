@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from servicegraph import bundle, certificates
-from servicegraph.local.kubectl import Kubectl
+from servicegraph.local.kubectl import Kubectl, read
 from servicegraph.local.place import write
 from servicegraph.local.probe import answers
 from servicegraph.local.process import Command
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from servicegraph.local.controlplane.binaries import Binaries
 
 OPERATOR_NAMESPACE = "servicegraph-system"
+WEBHOOK_CONFIGURATION = "servicegraph"
 _OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:servicegraph"
 _OPERATOR_GROUPS = f"system:serviceaccounts,system:serviceaccounts:{OPERATOR_NAMESPACE}"
 
@@ -155,6 +156,18 @@ class Cluster:
         self.kubectl.create_namespace(OPERATOR_NAMESPACE)
         self.kubectl.apply(bundle.folder("crds"), bundle.folder("roles"))
         self.kubectl.wait("Established", bundle.folder("crds"))
+
+    def install_webhook(self, port: int) -> None:
+        """Have the API server ask an operator on this machine for warnings, at `port`.
+
+        Raises:
+            PartFailed: kubectl's complaint.
+        """
+        (configuration,) = read(bundle.folder("webhook"))
+        for webhook in configuration["webhooks"]:
+            path = webhook["clientConfig"]["service"]["path"]
+            webhook["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}"}
+        self.kubectl.apply_objects([configuration])
 
     def _key(self, name: str) -> Path:
         return self.folder / "keys" / name

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-_PORTS = ("postgres", "etcd", "etcd_peer", "apiserver", "http", "prometheus", "traffic")
+_PORTS = ("postgres", "etcd", "etcd_peer", "apiserver", "http", "prometheus", "traffic", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Identity:
     """What one environment is known by.
 
     Attributes:
-        ports: on 127.0.0.1, of postgres, etcd, etcd_peer, apiserver, http, prometheus and traffic.
+        ports: on 127.0.0.1, of postgres, etcd, etcd_peer, apiserver, http, prometheus, traffic and webhook.
         password: of the database.
         admin_token: bearer token of the Kubernetes administrator.
         operator_token: bearer token of the operator's service account.

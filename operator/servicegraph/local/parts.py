@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from servicegraph import settings
 from servicegraph.errors import PartFailed
 from servicegraph.local import examples
-from servicegraph.local.cluster import OPERATOR_NAMESPACE, Cluster, Ports
+from servicegraph.local.cluster import OPERATOR_NAMESPACE, WEBHOOK_CONFIGURATION, Cluster, Ports
 from servicegraph.local.controlplane import binaries
 from servicegraph.local.identity import Identity
 from servicegraph.local.place import State
 from servicegraph.local.postgres import Postgres
-from servicegraph.local.probe import answers
+from servicegraph.local.probe import answers, speaks_tls
 from servicegraph.local.process import Command
 from servicegraph.local.supervisor import Part
 from servicegraph.local.telemetry import Telemetry
@@ -129,7 +129,13 @@ class Parts:
         if (kept := Telemetry.kept(place)) is not None:
             self._bring_back(kept)
         if options.operator:
-            self._part(_operator(place, identity, cluster, postgres), lambda: answers(f"{url}/readyz"))
+            port = identity.ports["webhook"]
+            cluster.install_webhook(port)
+            # It shows a certificate once the API server trusts it: from then on applies are warned about.
+            self._part(
+                _operator(place, identity, cluster, postgres),
+                lambda: answers(f"{url}/readyz") and speaks_tls(port),
+            )
 
     def switch_on(self, telemetry: Telemetry) -> str:
         """Show telemetry, unless it is shown already; the URL of its Prometheus.
@@ -188,6 +194,8 @@ def _operator(place: Place, identity: Identity, cluster: Cluster, postgres: Post
         API_PORT=str(identity.ports["http"]),
         LOG_FORMAT="json",
         POD_NAMESPACE=OPERATOR_NAMESPACE,
+        WEBHOOK_CONFIGURATION=WEBHOOK_CONFIGURATION,
+        WEBHOOK_PORT=str(identity.ports["webhook"]),
     )
     return Command(
         name="operator",

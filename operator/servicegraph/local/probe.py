@@ -1,14 +1,12 @@
-"""Asking a local part over HTTP whether it serves."""
+"""Asking a local part over HTTP or TLS whether it serves."""
 
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import ssl
 
 _SECONDS = 5
 
@@ -21,6 +19,18 @@ def answers(url: str, token: str = "", trust: ssl.SSLContext | None = None) -> b
 def got(url: str) -> bytes:
     """What a GET of `url` brings; nothing unless it is answered with 200."""
     return _asked(url) or b""
+
+
+def speaks_tls(port: int) -> bool:
+    """Whether who listens at a port of 127.0.0.1 has a certificate to show, whichever it is."""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection(("127.0.0.1", port), _SECONDS) as plain, anybody.wrap_socket(plain):
+            return True
+    except OSError:
+        return False
 
 
 def _asked(url: str, token: str = "", trust: ssl.SSLContext | None = None) -> bytes | None:
