@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servicegraph.discovery.presets import PRESETS, within
-from servicegraph.local.traffic import topology
+from servicegraph.local import ports
+from servicegraph.local.traffic import exporter, topology
 from servicegraph.local.traffic.calls import Call, Manner, calls
+from servicegraph.local.traffic.counters import Counters
 from support.asking import await_scraped, direct, polled, shown
 from support.given import ALL, Given
 from support.operators import eventually
 
 if TYPE_CHECKING:
     from servicegraph.discovery.sources import Asking
-    from servicegraph.local.traffic.counters import Counters
     from support.prometheuses import PrometheusServer
 
 
@@ -82,6 +83,25 @@ async def test_a_collector_that_begins_anew_loses_no_call_and_counts_none_twice(
         "what was called a moment ago is still within the window"
     )
     assert found[direct(home, "a", "kept")] == 0, "3 calls, not 503 and not -497"
+
+
+async def test_a_collector_that_is_down_for_a_while_takes_nothing_away(
+    prometheus: PrometheusServer, asking: Asking, home: str
+) -> None:
+    (call,) = in_namespace(home, ("a", "b"))
+    port = ports.free()
+    with prometheus.scraping("restarted", port):
+        before = Counters()
+        before.add(call, 50)
+        with exporter.serve(before, port):
+            await_scraped(prometheus, home, 1)
+        await_scraped_away(prometheus, home)
+        assert set(await polled(asking, home)) == {direct(home, "a", "b")}
+        after = Counters()
+        after.add(call)
+        with exporter.serve(after, port):
+            await_scraped(prometheus, home, 1)
+            assert await polled(asking, home) == {direct(home, "a", "b"): 0}
 
 
 def await_scraped_away(prometheus: PrometheusServer, home: str) -> None:

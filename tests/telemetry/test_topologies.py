@@ -1,10 +1,12 @@
 """The given topologies, emitted as traffic, scraped by a real Prometheus, discovered by a real operator.
 
-One operator and one source see all of them at once, each in namespaces of its own.
+One operator and one source see all of them at once, each in namespaces of its own. The traffic comes from the generator; in the
+long tests as spans, through a real collector.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -15,18 +17,21 @@ import pytest
 
 from servicegraph.local.traffic import topology
 from servicegraph.local.traffic.calls import Manner, calls
-from support import scenes
+from support import collectors, scenes, spans
 from support.given import ALL
 from support.manifests import text
 from support.operators import Operator, eventually
+from support.showing import shown
 from support.sources import SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from servicegraph.local.cluster import Cluster
     from servicegraph.local.kubectl import Kubectl
     from servicegraph.local.traffic.counters import Counters
+    from servicegraph.settings import LocalSettings
     from support.databases import PostgresServer
     from support.prometheuses import PrometheusServer
     from support.scenes import Scene
@@ -62,6 +67,55 @@ class World:
         }
 
 
+def made_in(scene: Scene) -> topology.Topology:
+    """The calls that are made in a scene."""
+    return topology.parse(scene.given.only(scene.called).said)
+
+
+@contextlib.contextmanager
+def generated(counters: Counters) -> Iterator[None]:
+    """All calls of all scenes, shown by the generator."""
+    for scene in SCENES.values():
+        for call in calls(made_in(scene), Manner(scene.namespace)):
+            counters.add(call, 2)
+    yield
+    counters.restart()
+
+
+@contextlib.contextmanager
+def collected(program: Path, folder: Path, prometheus: PrometheusServer) -> Iterator[None]:
+    """All calls of all scenes, sent as spans to a real collector."""
+    with collectors.serve(program, folder) as collector, prometheus.scraping(f"all-{RUN}", collector.port):
+        for scene in SCENES.values():
+            spans.once(made_in(scene), spans.Style(scene.namespace)).post(collector.otlp)
+        yield
+
+
+@pytest.fixture(scope="module", params=["generator", pytest.param("collector", marks=pytest.mark.soak)])
+def traffic(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    local_settings: LocalSettings,
+    prometheus: PrometheusServer,
+    scraped_replicas: tuple[Counters, Counters],
+) -> Iterator[None]:
+    """All calls of all scenes, scraped."""
+    if request.param == "generator":
+        emitting = generated(scraped_replicas[0])
+    else:
+        program = collectors.locate(local_settings, shown(request.config))
+        emitting = collected(program, tmp_path_factory.mktemp("collector"), prometheus)
+    ours = "|".join(scene.namespace for scene in SCENES.values())
+    count = f'count(traces_service_graph_request_total{{client_k8s_namespace_name=~"{ours}"}})'
+    number = str(sum(len(scene.seen) for scene in SCENES.values()))
+    with emitting:
+        eventually(
+            lambda: [one["value"][1] for one in prometheus.query(count)] == [number],
+            f"{number} series are scraped",
+        )
+        yield
+
+
 @pytest.fixture(scope="module")
 def world(
     tmp_path_factory: pytest.TempPathFactory,
@@ -69,24 +123,17 @@ def world(
     template_database: str,
     control_plane: Cluster,
     prometheus: PrometheusServer,
-    scraped_replicas: tuple[Counters, Counters],
+    traffic: None,
 ) -> Iterator[World]:
     """All scenes declared and emitted, and two polls in a row stored, so that what is seen is confirmed."""
     kubectl = control_plane.kubectl
     namespaces = [scene.namespace for scene in SCENES.values()]
     source = SourceObject(kubectl, f"otel-{RUN}", prometheus.url)
-    counters = scraped_replicas[0]
-    emitted = 0
     for scene in SCENES.values():
         kubectl.create_namespace(scene.namespace)
         if scene.objects:
             declared = text(*scene.manifests())
             kubectl("apply", "--server-side", f"--namespace={scene.namespace}", "-f", "-", stdin=declared)
-        for call in calls(topology.parse(scene.given.only(scene.called).said), Manner(scene.namespace)):
-            counters.add(call, 2)
-            emitted += 1
-    ours = "|".join(namespaces)
-    shown = f'count(traces_service_graph_request_total{{client_k8s_namespace_name=~"{ours}"}})'
     with postgres_server.database(template=template_database) as database:
         operator = Operator(
             tmp_path_factory.mktemp("operator"),
@@ -98,17 +145,12 @@ def world(
             for scene in SCENES.values():
                 stored = partial(declared_in, operator, scene)
                 eventually(stored, f"{scene.namespace} is stored")
-            eventually(
-                lambda: [one["value"][1] for one in prometheus.query(shown)] == [str(emitted)],
-                f"{emitted} series are scraped",
-            )
             source.poll(operator)
             source.poll(operator)
             yield World(operator, source, kubectl)
         finally:
             source.delete()
             operator.stop()
-            counters.restart()
             for namespace in namespaces:
                 path = f"/apis/servicegraph.dev/v1alpha1/namespaces/{namespace}/servicedependencies"
                 kubectl("delete", "--raw", path)
