@@ -9,9 +9,7 @@ whole graphs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from servicegraph.checks.verdict import MAX_MESSAGE, Verdict, listed
 from servicegraph.graph.reality import reality
@@ -36,6 +34,7 @@ NO_PROVIDER = "NoProvider"
 NOT_LOOKED_YET = "NotEvaluated"
 """A source of telemetry could show it, and has not answered since it was declared."""
 
+_NEVER = 2**63 - 1
 _ROOM_BESIDE = 200
 """Characters of a message for the names of what is to be known beside the verdict."""
 _ROOM = MAX_MESSAGE - 2 * _ROOM_BESIDE - 200
@@ -63,6 +62,16 @@ class Observing:
     """Those that should be and are not."""
     undeclared: int = 0
     """Calls of its service that are observed and that no object declares."""
+
+
+class _Call(NamedTuple):
+    """One edge of the service, and what reality says of it."""
+
+    edge: int
+    observed: bool
+    declared: bool
+    relayed: bool
+    reverse: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ def observing(
     # Who is set up and has never answered takes no verdict back that others have come to.
     able = [one for one in watchers if one.looked is not None] or watchers
     found = _sort(source, targets, optional, snapshot, able, own)
-    undeclared = [key for key, edge in own.items() if _is_undeclared(snapshot, edge)]
+    undeclared = [key for key, call in own.items() if call.observed and not (call.declared or call.relayed)]
     return Observing(
         _judge(source, found, undeclared),
         observed=len(found.seen),
@@ -109,14 +118,18 @@ def observing(
     )
 
 
-def _calls_of(source: ServiceKey, snapshot: Snapshot) -> dict[ServiceKey, int]:
-    """Whom a service calls, each with the position of the edge."""
+def _calls_of(source: ServiceKey, snapshot: Snapshot) -> dict[ServiceKey, _Call]:
+    """Whom a service calls, and what is known of each call."""
     at = snapshot.position(source)
     if at is None:
         return {}
+    known, edges = reality(snapshot), snapshot.edges
+    # The edges of one source stand side by side, and a slice is turned into plain values at a fraction of the cost of each.
     own = slice(int(snapshot.outgoing.start[at]), int(snapshot.outgoing.start[at + 1]))
-    far, edges = snapshot.outgoing.far[own].tolist(), snapshot.outgoing.edge[own].tolist()
-    return {snapshot.nodes[node].key: edge for node, edge in zip(far, edges, strict=True)}
+    columns = (known.observed, known.declared, known.relayed, known.reverse)
+    values = zip(range(own.start, own.stop), *(column[own].tolist() for column in columns), strict=True)
+    far = edges.target[own].tolist()
+    return {snapshot.nodes[node].key: _Call(*of) for node, of in zip(far, values, strict=True)}
 
 
 def _sort(
@@ -125,21 +138,21 @@ def _sort(
     optional: Collection[ServiceKey],
     snapshot: Snapshot,
     watchers: Sequence[Watcher],
-    own: dict[ServiceKey, int],
+    own: dict[ServiceKey, _Call],
 ) -> _Sorted:
-    found, known = _Sorted(), reality(snapshot)
+    found = _Sorted()
+    able = [one for one in watchers if source.kind in one.sees]
     for target in dict.fromkeys(targets):
-        able = [one for one in watchers if source.kind in one.sees and target.kind in one.sees]
-        edge = own.get(target)
-        if edge is not None and known.observed[edge]:
+        call = own.get(target)
+        if call is not None and call.observed:
             found.seen.append(target)
         elif target in optional:
             continue
-        elif not able or edge is None:
+        elif call is None or not any(target.kind in one.sees for one in able):
             found.unseeable.append(target)
-        elif not _has_looked(able, _declared_since(snapshot, edge)):
+        elif not _has_looked(able, target.kind, _declared_since(snapshot, call.edge)):
             found.waiting.append(target)
-        elif known.reverse[edge] >= 0 and _is_undeclared(snapshot, int(known.reverse[edge])):
+        elif call.reverse >= 0 and _is_undeclared(snapshot, call.reverse):
             found.swapped.append(target)
         else:
             found.missing.append(target)
@@ -155,13 +168,15 @@ def _is_undeclared(snapshot: Snapshot, edge: int) -> bool:
 def _declared_since(snapshot: Snapshot, edge: int) -> int:
     """Since when an object declares the edge, in microseconds since the Unix epoch."""
     said, behind = snapshot.edges.observations, snapshot.edges.evidence(edge)
-    declared = said.evidence[behind] == Evidence.DECLARED
-    return int(said.first_seen[behind][declared].min(initial=np.iinfo(np.int64).max))
+    words = zip(said.evidence[behind].tolist(), said.first_seen[behind].tolist(), strict=True)
+    return min((since for evidence, since in words if evidence == Evidence.DECLARED), default=_NEVER)
 
 
-def _has_looked(able: Sequence[Watcher], since: int) -> bool:
-    """Whether one of them has looked at or after that moment."""
-    return any(one.looked is not None and microseconds(one.looked) >= since for one in able)
+def _has_looked(able: Sequence[Watcher], kind: str, since: int) -> bool:
+    """Whether one that could see a target of this kind has looked at or after that moment."""
+    return any(
+        kind in one.sees and one.looked is not None and microseconds(one.looked) >= since for one in able
+    )
 
 
 def microseconds(moment: datetime) -> int:

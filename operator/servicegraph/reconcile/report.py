@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-_SLICE = 100
+_SLICE = 50
 """Objects looked at before the loop may serve others: about a millisecond or two."""
 _SETTLE_SECONDS = 2.0
 """How long a report waits for a busy inbox, so that a first sync does not write what its next batch will change."""
