@@ -146,5 +146,7 @@ def _finish(body: bytes, media: str, snapshot: Snapshot, question: str, version:
 
 def _is_known(tag: str, request: web.Request) -> bool:
     """Whether the client says (If-None-Match, compared weakly) that it has the answer with this tag."""
-    given = ",".join(request.headers.getall(hdrs.IF_NONE_MATCH, ()))
-    return bool(given) and (given.strip() == "*" or tag in _TAG.findall(given))
+    if hdrs.IF_NONE_MATCH not in request.headers:
+        return False
+    given = ",".join(request.headers.getall(hdrs.IF_NONE_MATCH))
+    return given.strip() == "*" or tag in _TAG.findall(given)

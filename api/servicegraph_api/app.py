@@ -18,7 +18,7 @@ from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
     from servicegraph.clock import Clock
-    from servicegraph.model.ports import AlertHistory, GraphReader, Health
+    from servicegraph.model.ports import AlertHistory, Commit, GraphReader, Health
     from servicegraph.model.records import Records
     from servicegraph.settings import Settings
     from servicegraph_api.guard import Guard
@@ -35,6 +35,7 @@ def create_app(
     settings: Settings,
     guard: Guard,
     clock: Clock,
+    commit: Commit,
 ) -> web.Application:
     """The application that answers from `reader`; it opens no socket and holds no connection.
 
@@ -46,18 +47,22 @@ def create_app(
         settings: of this process.
         guard: lets requests in.
         clock: tells which acceptances in manifests are over.
+        commit: stores what is sent.
     """
     rules: dict[web.AbstractRoute, Rule] = {}
     app = web.Application(middlewares=[around(reader, guard, rules)])
     app[keys.READER] = reader
     app[keys.HISTORY] = history
     app[keys.RECORDS] = records
+    app[keys.COMMIT] = commit
     app[keys.HEALTH] = health
     app[keys.SETTINGS] = settings
     app[keys.MEMORY] = Memory()
     app[keys.CLOCK] = clock
     app[keys.ROOM] = asyncio.Semaphore(_THREADS)
-    for route in ROUTES:
+    for route in reversed(
+        ROUTES
+    ):  # the longer paths stand last and are asked for most, and each one before it costs time
         resource = app.router.add_resource(_pattern(route.path))
         rule = Rule(resource.canonical, route.scope)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):

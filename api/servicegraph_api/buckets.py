@@ -12,11 +12,11 @@ Valkey the same comes out.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import MutableMapping
 
     from servicegraph.clock import Clock
 
@@ -27,25 +27,27 @@ ROOM = 20_000
 """Buckets that are kept; beyond that, those that were not used for the longest are full again."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rate:
     """How fast a bucket of `limit` requests a minute refills."""
 
-    limit: int
+    __slots__ = ("limit", "said", "token", "whole")
 
-    @property
-    def token(self) -> int:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.token = max(1, round(_MINUTE / limit))
         """Microseconds in which one token comes back."""
-        return max(1, round(_MINUTE / self.limit))
-
-    @property
-    def whole(self) -> int:
+        self.whole = self.token * limit
         """Microseconds in which an empty bucket becomes full."""
-        return self.token * self.limit
+        self.said = str(limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+@lru_cache(maxsize=1024)
+def rate(limit: int) -> Rate:
+    """The rate of `limit` requests a minute; there are few, and each request needs one."""
+    return Rate(limit)
+
+
+class Verdict(NamedTuple):
     """Whether a request may go on, and what to tell its sender."""
 
     allowed: bool
@@ -57,24 +59,20 @@ class Verdict:
     @property
     def remaining(self) -> int:
         """Requests that may be made at once."""
-        rate = Rate(self.limit)
-        return max(0, rate.whole - self.missing) // rate.token
+        speed = rate(self.limit)
+        return max(0, speed.whole - self.missing) // speed.token
 
     @property
     def retry_after(self) -> int:
         """Whole seconds after which one more request may be made."""
-        rate = Rate(self.limit)
-        return max(1, _seconds(self.missing + rate.token - rate.whole))
+        speed = rate(self.limit)
+        return max(1, _seconds(self.missing + speed.token - speed.whole))
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The `RateLimit-*` headers (IETF draft-ietf-httpapi-ratelimit-headers-06)."""
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(_seconds(self.missing)),
-            "RateLimit-Policy": f"{self.limit};w=60",
-        }
+    def tell(self, headers: MutableMapping[str, str]) -> None:
+        """Add the `RateLimit-*` headers (IETF draft-ietf-httpapi-ratelimit-headers-06)."""
+        headers["RateLimit-Limit"] = rate(self.limit).said
+        headers["RateLimit-Remaining"] = str(self.remaining)
+        headers["RateLimit-Reset"] = str(_seconds(self.missing))
 
 
 class LocalBuckets:
@@ -91,26 +89,24 @@ class LocalBuckets:
 
     def take(self, name: str, limit: int) -> Verdict:
         """Take a token out of the bucket called `name`, if there is one."""
-        now, rate = self._now(), Rate(limit)
-        missing = max(0, self._full_at.get(name, 0) - now)
-        allowed = missing + rate.token <= rate.whole
+        now, speed = int(self._clock.monotonic() * _SECOND), rate(limit)
+        missing = self._full_at.get(name, 0) - now
+        missing = max(missing, 0)
+        allowed = missing + speed.token <= speed.whole
         if allowed:
-            missing += rate.token
+            missing += speed.token
             self._keep(name, now + missing)
         return Verdict(allowed, limit, missing)
 
     def adopt(self, name: str, missing: int) -> None:
         """Let the bucket be full in `missing` microseconds, as somebody else has counted."""
-        self._keep(name, self._now() + missing)
+        self._keep(name, int(self._clock.monotonic() * _SECOND) + missing)
 
     def _keep(self, name: str, full_at: int) -> None:
         self._full_at[name] = full_at
         self._full_at.move_to_end(name)
         if len(self._full_at) > self._room:
             self._full_at.popitem(last=False)
-
-    def _now(self) -> int:
-        return int(self._clock.monotonic() * _SECOND)
 
 
 def _seconds(microseconds: int) -> int:

@@ -50,7 +50,7 @@ METHODS = "DELETE, GET, HEAD, POST"
 class Connection(web.RequestHandler):
     """What `server.listening` makes for each client."""
 
-    __slots__ = ("_head", "_taking")
+    __slots__ = ("_answer_since", "_head_since")
 
     def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -63,34 +63,45 @@ class Connection(web.RequestHandler):
             max_headers=MOST_HEADERS,
             auto_decompress=False,
         )
-        self._head: asyncio.TimerHandle | None = None
-        self._taking: asyncio.TimerHandle | None = None
+        self._head_since: float | None = None
+        """When a request began whose headers are not all here."""
+        self._answer_since: float | None = None
+        """Since when the client has not taken what is sent."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends, and watch over a request that has begun."""
+        """Take what the client sends, and note whether a request has begun."""
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:
-            self._rest_of_head_is_here()
-        elif self._head is None:
-            self._head = self._loop.call_later(HEAD_SECONDS, self._too_slow)
+            self._head_since = None
+        elif self._head_since is None:
+            self._head_since = self._loop.time()
 
     def pause_writing(self) -> None:
         """Hear that the client does not take its answer as fast as it could be sent."""
         super().pause_writing()
-        if self._taking is None:
-            self._taking = self._loop.call_later(TAKE_SECONDS, self._abort)
+        self._answer_since = self._loop.time()
 
     def resume_writing(self) -> None:
         """Hear that most of it was taken."""
         super().resume_writing()
-        self._answer_is_taken()
+        self._answer_since = None
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Hear that the client is gone."""
-        self._rest_of_head_is_here()
-        self._answer_is_taken()
-        super().connection_lost(exc)
+    def look(self) -> None:
+        """End this connection if its client is too slow; `server.listening` calls it once in a while."""
+        now = self._loop.time()
+        if self.transport is None:
+            return
+        if self._answer_since is not None and now - self._answer_since > TAKE_SECONDS:
+            _log.info("http.not_taken", seconds=TAKE_SECONDS)
+            self.transport.abort()  # and let go of what waits to be taken
+        elif self._head_since is not None and now - self._head_since > HEAD_SECONDS and self._is_idle():
+            self.transport.write(_TOO_SLOW)
+            self.force_close()
+
+    def _is_idle(self) -> bool:
+        """Whether a request is waited for: bytes that come while one is worked on may be its body."""
+        return self._waiter is not None and not self._waiter.done()
 
     def handle_error(
         self,
@@ -121,30 +132,6 @@ class Connection(web.RequestHandler):
     def log_exception(self, *_args: Any, **kw: Any) -> None:
         """Log what aiohttp could not handle; only what it is, as its words may hold what the client sent."""
         _log.warning("http.connection_failed", kind=type(kw.get("exc_info")).__name__)
-
-    def _rest_of_head_is_here(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
-
-    def _answer_is_taken(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
-
-    def _too_slow(self) -> None:
-        """End a connection whose request has begun and not come to the end of its headers."""
-        self._head = None
-        if self.transport is not None and self._waiter is not None and not self._waiter.done():
-            self.transport.write(_TOO_SLOW)
-            self.force_close()
-
-    def _abort(self) -> None:
-        """End a connection that takes nothing, and let go of what waits for it."""
-        self._taking = None
-        if self.transport is not None:
-            _log.info("http.not_taken", seconds=TAKE_SECONDS)
-            self.transport.abort()
 
 
 def _malformed(error: BaseException | None, message: str) -> Problem:

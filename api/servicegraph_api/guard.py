@@ -76,17 +76,25 @@ class Guard:
         key = self._ring.known(text[_ID])
         if key is None or not key.opens_with(text):
             key = await self._stranger(request, text)
-        if (problem := key.problem(self._clock.now())) is not None:
+        if key.may_end and (problem := key.problem(self._clock.now())) is not None:
             reason = "expired" if key.revoked_at is None else "revoked"
             self._refuse(request, reason, f"the key {key.id} {problem}. {_MAKE}")
-        verdict = await self._take(key, scope)
+        if scope is Scope.READ:
+            limit = self._query_limit if key.query_limit is None else key.query_limit
+            verdict = await self._limits.take(Kind.QUERY, key.id, limit)
+        else:
+            limit = self._ingestion_limit if key.ingestion_limit is None else key.ingestion_limit
+            verdict = await self._limits.take(Kind.INGESTION, key.id, limit)
         if not key.scope.includes(scope):
             metrics.auth_failures.labels("scope").inc()
+            headers: dict[str, str] = {}
+            if verdict is not None:
+                verdict.tell(headers)
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 f"the key {key.id} allows {key.scope}, and this needs {scope}; make another:"
                 f" servicegraph api-keys create --name {key.name} --scope {scope}",
-                headers=verdict.headers if verdict else None,
+                headers=headers,
             )
         self._ring.used(key)
         return key, verdict
@@ -105,14 +113,6 @@ class Guard:
         if key is None or not key.opens_with(text):
             raise _unauthorized("unknown", f"there is no such key here. {_MAKE}")
         return key
-
-    async def _take(self, key: ApiKey, scope: Scope) -> Verdict | None:
-        """Count a request that needs `scope`."""
-        if scope is Scope.READ:
-            limit = self._query_limit if key.query_limit is None else key.query_limit
-            return await self._limits.take(Kind.QUERY, key.id, limit)
-        limit = self._ingestion_limit if key.ingestion_limit is None else key.ingestion_limit
-        return await self._limits.take(Kind.INGESTION, key.id, limit)
 
     def _refuse(self, request: web.Request, reason: str, detail: str) -> NoReturn:
         """Count a failure of the sender.

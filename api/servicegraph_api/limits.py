@@ -54,10 +54,8 @@ class Limits:
         """
         if limit == 0:
             return None
-        name = f"{kind}:{who}"
-        verdict = None
-        if self._shared is not None:
-            verdict = await self._shared.take(name, limit)
+        name = kind + ":" + who
+        verdict = None if self._shared is None else await self._shared.take(name, limit)
         if verdict is None:
             verdict = self._local.take(name, limit)
         elif verdict.allowed:
@@ -88,8 +86,10 @@ class Limits:
 
 def _too_many(kind: Kind, verdict: Verdict, why: str) -> Problem:
     metrics.rate_limited.labels(kind).inc()
+    headers = {"Retry-After": str(verdict.retry_after)}
+    verdict.tell(headers)
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
         f"{why}; one more is possible in {verdict.retry_after} s",
-        headers={"Retry-After": str(verdict.retry_after), **verdict.headers},
+        headers=headers,
     )

@@ -46,7 +46,7 @@ class Memory:
 
     def turn_to(self, mark: Mark) -> None:
         """Forget everything unless it was made from the graph with this mark."""
-        if mark != self._mark:
+        if mark is not self._mark and mark != self._mark:  # the first question alone is nearly free
             self._mark = mark
             self._answers.clear()
             self._used = 0

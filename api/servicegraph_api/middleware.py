@@ -74,7 +74,7 @@ def around(reader: GraphReader, guard: Guard, rules: Mapping[web.AbstractRoute, 
         except Exception as error:  # noqa: BLE001 - the last line before the client
             response = _refusal(error, request, rule.route)
         if verdict is not None:
-            response.headers.update(verdict.headers)
+            verdict.tell(response.headers)
         _mark(response, reader)
         rule.observe(perf_counter() - began)
         rule.count(response.status)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 END_SECONDS = 1.0
 """How long requests that are being answered may take once the end is near."""
 
+LOOK_SECONDS = 1.0
+"""How often it is looked whether clients are too slow."""
+
 HANDSHAKE_SECONDS = 5.0
 """How long a client may take to agree on TLS."""
 
@@ -56,10 +59,21 @@ async def listening(
             ssl=tls,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
         )
+        looking = asyncio.create_task(_look(runner.server))
         try:
             at, port, *_ = sockets.sockets[0].getsockname()
             yield f"http{'s' if tls else ''}://{f'[{at}]' if ':' in at else at}:{port}"
         finally:
+            looking.cancel()
             sockets.close()
     finally:
         await runner.cleanup()
+
+
+async def _look(server: web.Server) -> None:
+    """End connections whose clients are too slow, until cancelled."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        for connection in server.connections:
+            if isinstance(connection, Connection):
+                connection.look()

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from servicegraph import log, metrics
 from servicegraph.errors import SettingsError
-from servicegraph_api.buckets import Rate, Verdict
+from servicegraph_api.buckets import Verdict, rate
 
 if TYPE_CHECKING:
     from servicegraph.clock import Clock
@@ -70,11 +70,11 @@ class SharedBuckets:
         """Take a token out of the bucket called `name`, if there is one; None while the server is away."""
         if self._away_since is not None:
             return None
-        rate = Rate(limit)
+        speed = rate(limit)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 allowed, missing = await self._script(
-                    keys=[self._prefix + name], args=[rate.token, rate.whole]
+                    keys=[self._prefix + name], args=[speed.token, speed.whole]
                 )
         except (RedisError, OSError, TimeoutError) as error:
             self._give_up(error)

@@ -15,7 +15,7 @@ from servicegraph.clock import SystemClock
 from servicegraph.errors import SettingsError
 from servicegraph.model.apikey import forge
 from servicegraph_api import shared as shared_buckets
-from servicegraph_api.buckets import Rate
+from servicegraph_api.buckets import rate
 from servicegraph_api.shared import SharedBuckets
 from support import shop
 from support.keyed import made_of
@@ -105,7 +105,7 @@ async def test_a_bucket_refills_by_the_clock_of_the_server_and_is_forgotten_when
         await redis.delete("refill:a")
         verdict = await shared.take("a", 10)
         assert verdict is not None
-        assert (verdict.allowed, verdict.remaining, verdict.missing) == (True, 9, Rate(10).token)
+        assert (verdict.allowed, verdict.remaining, verdict.missing) == (True, 9, rate(10).token)
         left = await redis.pttl("refill:a")
         assert 0 < left <= 6_000
         # As if its six seconds had passed.

@@ -75,6 +75,11 @@ class ApiKey:
         """Whether `text` is this key; takes equally long for every text that is not."""
         return hmac.compare_digest(digest(text), self.sha256)
 
+    @property
+    def may_end(self) -> bool:
+        """Whether it has ended, or will."""
+        return self.expires_at is not None or self.revoked_at is not None
+
     def problem(self, now: datetime) -> str | None:
         """Why this key is refused at `now`, in words that follow "the key"; None while it is good."""
         if self.revoked_at is not None:
