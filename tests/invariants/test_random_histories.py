@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -18,72 +17,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from oracle import readings
 from oracle.bodies import uid
 from oracle.fold import Folded, fold
 from oracle.history import History
 from oracle.invariants import check_conditions, check_graph
-from servicegraph.clock import SystemClock
-from servicegraph.ingest.batch import Batch, Committed
-from servicegraph.ingest.commit import GraphWriter
-from servicegraph.model.observation import DeclaredObject, RemovedObject
-from servicegraph.model.translate import translate
-from servicegraph.store.engine import open_engine, transaction
-from servicegraph.store.snapshot import load
 from servicegraph.writeback.desired import desired
 from servicegraph.writeback.live import LiveObject
 from servicegraph.writeback.standing import Stalled, Stored
-from support import lives, snapshots, soaking, stored
+from support import lives, snapshots, soaking
+from support.stores import Store, batch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
 
     from oracle.bodies import Body
-    from oracle.readings import Reading
     from servicegraph.graph.snapshot import Snapshot
+    from servicegraph.ingest.batch import Batch, Committed
     from servicegraph.writeback.standing import Standing
-
-T = TypeVar("T")
-
-
-class Store:
-    """A database and a writer, for code that is not asynchronous."""
-
-    def __init__(self, url: str) -> None:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self._engine = open_engine(url, pool_size=2)
-        self._writer = GraphWriter(self._engine, SystemClock())
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
-
-    def close(self) -> None:
-        self.run(self._engine.dispose())
-        self._runner.close()
-
-    def begin(self, observations: list[dict[str, Any]]) -> None:
-        async def work() -> None:
-            async with transaction(self._engine) as conn:
-                await stored.empty(conn)
-                await stored.observe(conn, observations)
-
-        self.run(work())
-
-    def commit(self, batch: Batch) -> Committed:
-        return self.run(self._writer.commit(batch))
-
-    def snapshot(self) -> Snapshot:
-        return self.run(load(self._engine))
-
-    def look(self) -> tuple[Reading, dict[str, list[tuple[Any, ...]]]]:
-        """The graph by plain SQL, and where every row lies."""
-
-        async def work() -> tuple[Reading, dict[str, list[tuple[Any, ...]]]]:
-            async with transaction(self._engine, read_only=True) as conn:
-                return await readings.graph(conn), await readings.addresses(conn)
-
-        return self.run(work())
-
 
 names = st.sampled_from([("shop", "one"), ("shop", "two"), ("shop", "three"), ("pay", "one")])
 
@@ -159,7 +109,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def hear(self) -> None:
         """Commit, and compare everything."""
-        batch = _batch(self.unheard)
+        batch = batch_of(self.unheard)
         self.history.show(*(body for body in self.unheard.values() if body is not None))
         self.history.show_all(self.bodies.values())
         self.unheard = {}
@@ -204,15 +154,6 @@ class Histories(RuleBasedStateMachine):
             status = desired(LiveObject.of(shown), self.standings[uid(body)], snapshot, datetime.now(UTC))
             self.statuses[uid(body)] = status
             yield {**body, "status": status}
-
-
-def _batch(changes: dict[str, Body | None]) -> Batch:
-    said = [translate(body) for body in changes.values() if body is not None]
-    return Batch(
-        [one for one in said if isinstance(one, DeclaredObject)],
-        [one for one in said if not isinstance(one, DeclaredObject)],
-        [RemovedObject(one, "deleted") for one, body in changes.items() if body is None],
-    )
 
 
 def test_random_histories_end_in_the_graph_that_follows_from_them(database: str) -> None:

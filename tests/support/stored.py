@@ -84,7 +84,9 @@ def _rows(facts: Sequence[Fact]) -> list[tuple[object, ...]]:
 
 async def empty(conn: Connection) -> None:
     """Make it a graph of version 0 of which nothing is known."""
-    await conn.execute("TRUNCATE services, objects, statements, observations, changes, alerts, transitions")
+    await conn.execute(
+        "TRUNCATE services, objects, statements, observations, volumes, changes, alerts, transitions"
+    )
     await conn.execute("DELETE FROM providers WHERE name <> 'declared'")
     await conn.execute("UPDATE graph_meta SET version = 0")
 
