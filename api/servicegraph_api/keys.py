@@ -8,7 +8,7 @@ from aiohttp import web
 
 from servicegraph.clock import Clock
 from servicegraph.model.apikey import ApiKey
-from servicegraph.model.ports import AlertHistory, GraphReader, Health
+from servicegraph.model.ports import AlertHistory, Commit, GraphReader, Health
 from servicegraph.model.records import Records
 from servicegraph.settings import Settings
 from servicegraph_api.memory import Memory
@@ -16,6 +16,7 @@ from servicegraph_api.memory import Memory
 READER = web.AppKey("reader", GraphReader)
 HISTORY = web.AppKey("history", AlertHistory)
 RECORDS = web.AppKey("records", Records)
+COMMIT = web.AppKey("commit", Commit)
 HEALTH = web.AppKey("health", Health)
 SETTINGS = web.AppKey("settings", Settings)
 MEMORY = web.AppKey("memory", Memory)

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.model.apikey import Scope
-from servicegraph_api import checking, cycles, dependencies, drift, explain, lists, probes, providers
+from servicegraph_api import (
+    checking,
+    cycles,
+    dependencies,
+    drift,
+    explain,
+    ingestion,
+    lists,
+    probes,
+    providers,
+)
 from servicegraph_api import parameters as p
 from servicegraph_api.answers import from_snapshot, with_history, with_records
 from servicegraph_api.negotiation import DOT, JSON, MERMAID, Format
@@ -17,6 +27,8 @@ if TYPE_CHECKING:
 
 READ = Scope.READ
 """What a key must allow for everything that only looks at the graph."""
+INGEST = Scope.INGEST
+"""What it must allow for everything that changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/check", checking.check,
           "What manifests would change, and what is to be said about them before they are applied. The body is JSON,"
           ' `{"manifests": [object, …]}`, or YAML sent as application/yaml; nothing is stored.', READ, (checking.PLACE,)),
+    Route("POST", "/api/v1/dependencies", ingestion.post,
+          "Stores records about services and edges as the words of the provider `api:<name of the key>`; all of them, or none."
+          ' The body is JSON, `{"services": [{"namespace", "name", …}], "dependencies": [{"source": id, "target": id, …}]}`.'
+          " An answer means that they are stored, and to send them again changes nothing.", INGEST,
+          (ingestion.INTENT, ingestion.ACCEPT_REMOVAL)),
+    Route("DELETE", "/api/v1/dependencies", ingestion.delete,
+          "Takes back records that were sent with a key of this name; the body is that of POST, of which only what each record"
+          " is about counts.", INGEST),
     Route("GET", "/healthz", probes.alive, "Whether the process lives."),
     Route("GET", "/readyz", probes.ready, "Whether the process can answer, and what does not work now."),
     Route("GET", "/metrics", probes.measured, "The metrics, for Prometheus."),

@@ -65,6 +65,12 @@ class StoreRefused(ServicegraphError):
     reason = "RefusedByStore"
 
 
+class RemovalRefused(ServicegraphError):
+    """Too much would be taken away at once."""
+
+    reason = "RemovalRefused"
+
+
 class SchemaMissing(StoreUnavailable):
     """The database has not the schema this version needs: run `servicegraph migrate`."""
 

@@ -14,6 +14,7 @@ from yarl import URL
 from servicegraph.clock import SteppedClock
 from servicegraph.model.ports import Freshness
 from servicegraph.model.records import EdgeRecord
+from servicegraph.model.submission import Counts, Receipt
 from servicegraph.settings import Settings
 from servicegraph_api.app import create_app
 from servicegraph_api.guard import Guard
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from servicegraph.model.alert import TransitionRecord
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.records import ProviderRecord, Records
+    from servicegraph.model.submission import Submission
     from servicegraph_api.shared import SharedBuckets
 
 
@@ -88,6 +90,21 @@ class HeldRecords:
 
 
 @dataclass
+class HeldCommit:
+    """Takes what is sent; the test sets why it cannot be stored."""
+
+    taken: list[Submission] = field(default_factory=list)
+    problem: Exception | None = None
+
+    async def __call__(self, submission: Submission, /) -> Receipt:
+        if self.problem is not None:
+            raise self.problem
+        self.taken.append(submission)
+        made = Counts(created=len(submission.statements)), Counts(created=len(submission.observations))
+        return Receipt(7, *made)
+
+
+@dataclass
 class HeldHealth:
     """The health that the test sets."""
 
@@ -134,6 +151,7 @@ class Serving:
     history: HeldHistory
     ring: HeldRing
     clock: SteppedClock
+    commit: HeldCommit
 
     async def get(self, path: str, method: str = "GET", key: str | None = KEY, **headers: str) -> Reply:
         """Ask for `path`, sent exactly as it is written; header names with _ for -. No key is sent where it is None."""
@@ -168,9 +186,9 @@ async def serving(
         settings: those that are not the default ones.
     """
     reader, history, health = HeldReader(snapshot), HeldHistory(), HeldHealth()
-    ring, clock = HeldRing(), SteppedClock()
+    ring, clock, commit = HeldRing(), SteppedClock(), HeldCommit()
     chosen = Settings(**settings)
     guard = Guard(ring, Limits(clock, shared), clock, chosen)
-    app = create_app(reader, history, records or HeldRecords(), health, chosen, guard, clock)
+    app = create_app(reader, history, records or HeldRecords(), health, chosen, guard, clock, commit)
     async with listening(app, "127.0.0.1", 0) as url, aiohttp.ClientSession() as session:
-        yield Serving(url, session, reader, health, history, ring, clock)
+        yield Serving(url, session, reader, health, history, ring, clock, commit)

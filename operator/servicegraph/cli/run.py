@@ -21,6 +21,9 @@ from servicegraph.cli.controller import control
 from servicegraph.cli.webhook import is_wanted, keep_certificate
 from servicegraph.clock import SystemClock
 from servicegraph.errors import ServicegraphError, SettingsError
+from servicegraph.ingest.ageing import Thresholds
+from servicegraph.ingest.commit import GraphWriter
+from servicegraph.ingest.submitting import Submitting
 from servicegraph.reconcile.health import HealthBoard
 from servicegraph.reconcile.served import ServedGraph
 from servicegraph.store import alerts
@@ -123,6 +126,7 @@ async def serve(chosen: Settings, role: str, clock: Clock, stop: asyncio.Event) 
                 chosen,
                 Guard(ring, limits, clock, chosen),
                 clock,
+                Submitting(GraphWriter(engine, clock, Thresholds.of(chosen)), current.wait_for),
             )
             async with (
                 _listening(server, chosen.api_host, API_PORT=chosen.api_port),

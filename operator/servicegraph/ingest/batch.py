@@ -1,7 +1,7 @@
 """What goes into the one transaction, and what comes out.
 
-A batch holds what objects and alerts say now and what polls of telemetry have shown; records of the API will stand beside them.
-Made by `reconcile`.
+A batch holds what objects and alerts say now and what polls of telemetry have shown, or what somebody has sent over
+HTTP. Made by `reconcile` and `ingest.submitting`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from servicegraph.model.alert import Acknowledgement, Alert, Transition, TransitionKey
     from servicegraph.model.observation import DeclaredObject, RemovedObject, StalledObject
+    from servicegraph.model.submission import Receipt, Submission
     from servicegraph.model.telemetry import Poll, PollOutcome
 
 
@@ -61,6 +62,8 @@ class Batch:
     """In the order in which they were made; the same poll again changes nothing."""
     forgotten_sources: Sequence[str] = ()
     """Names of sources of telemetry that exist no more: all that they have shown goes, and polls of them are passed over."""
+    submission: Submission | None = None
+    """The same again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,5 @@ class Committed:
     """What this commit did to alerts: circles that it opened, let grow or shrink, acknowledged, resolved."""
     polls: Mapping[str, PollOutcome] = field(default_factory=dict)
     """By name of each source of the batch's polls: what became of the last one; none where the source is forgotten."""
+    receipt: Receipt | None = None
+    """What became of the submission, if the batch has one."""

@@ -1,9 +1,9 @@
 """THE transaction: the one way by which the graph changes, and what makes a graph version.
 
 Called by `reconcile.run` with what objects say, by `reconcile.polls` with what telemetry has shown and by `reconcile.schedule`
-with what time has brought about; records of the API will come this way too. It decides nothing about meaning: `ingest.decide`
-says what a batch means for the stored objects, `store.facts` finds and writes what differs in them, `ingest.polls` does so
-for what telemetry shows, `ingest.alerts` follows the circles.
+with what time has brought about, and by `ingest.submitting` with what is sent over HTTP. It decides nothing about meaning:
+`ingest.decide` says what a batch means for the stored objects, `store.facts` finds and writes what differs in them,
+`ingest.polls` does so for what telemetry shows, `ingest.submitted` for what is sent, `ingest.alerts` follows the circles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from servicegraph.ingest.rows import (
     observation_rows,
     statement_rows,
 )
+from servicegraph.ingest.submitted import Submitted, store_submission
 from servicegraph.model.observation import DECLARED_PROVIDER, DeclaredObject
+from servicegraph.model.submission import Receipt
 from servicegraph.store import alerts, expiry, objects, write
 from servicegraph.store.engine import transaction
 from servicegraph.store.facts import OBSERVATIONS, STATEMENTS, Scope, Stamp, log
@@ -81,17 +83,19 @@ class GraphWriter:
         1. wait for the writers' lock, and check `epoch` if one is given;
         2. read the objects concerned and decide which are new, which moved, which are gone;
         3. write objects that come or go, then what differs in statements and observations, and log each difference (`changes`);
-        4. resolve what polls have shown by what is declared now, write what differs in it, how their sources fare (no version)
+        4. write what differs in what the submission says, and log each difference;
+        5. resolve what polls have shown by what is declared now, write what differs in it, how their sources fare (no version)
            and log each difference; one poll that cannot be stored fails alone;
-        5. where facts or calls differ: forget services that nothing names any more;
-        6. follow the circles: write alerts that differ, and what happened to them (`transitions`);
-        7. write the generation, stored version and problem of objects that moved, and that Events are written: no version;
-        8. last, where facts, calls or alerts differ: the new version, and one NOTIFY.
+        6. where facts or calls differ: forget services that nothing names any more;
+        7. follow the circles: write alerts that differ, and what happened to them (`transitions`);
+        8. write the generation, stored version and problem of objects that moved, and that Events are written: no version;
+        9. last, where facts, calls or alerts differ: the new version, and one NOTIFY.
 
         Raises:
             StoreUnavailable: Postgres is away; if it went away at the very end, the batch may be stored. Repeating it is safe.
             StoreConflict: repeat it now.
-            StoreRefused: Postgres refuses a value of some object or acknowledgement of the batch.
+            StoreRefused: Postgres refuses a value of some object, acknowledgement or record of the batch.
+            RemovalRefused: the submission would take away too much at once.
             Deposed: another process leads by now.
         """
         written: Written = Counter()
@@ -111,19 +115,25 @@ class GraphWriter:
         stamp = Stamp(version + 1, now, await write.provider_id(conn, DECLARED_PROVIDER), DECLARED_PROVIDER)
         facts = await _write_facts(conn, decision, ids, stamp, written)
         ended = await _end(conn, batch, stamp, written)
+        sent = Submitted()
+        if batch.submission is not None:
+            sent = await store_submission(conn, batch.submission, stamp, written)
         polled = await store_polls(conn, batch, stamp, self._thresholds, written)
-        written["services", "delete"] += await write.forget_services(conn, facts.loose | polled.loose)
-        followed = await follow_circles(
-            conn, batch, stamp, written, edges_differ=facts.edges or ended or polled.edges
+        written["services", "delete"] += await write.forget_services(
+            conn, facts.loose | sent.loose | polled.loose
         )
-        changed = facts.any or ended or polled.differs or followed.changed
+        followed = await follow_circles(
+            conn, batch, stamp, written, edges_differ=facts.edges or ended or sent.edges or polled.edges
+        )
+        changed = facts.any or ended or sent.differs or polled.differs or followed.changed
         if changed:
             version += 1
         stored = await _settle(conn, decision, version, written)
         written["transitions", "update"] += await alerts.announce(conn, batch.announced)
         if changed:
             await write.publish(conn, version, now)
-        return Committed(version, changed, stored, followed.told, polled.outcomes)
+        receipt = Receipt(version, sent.services, sent.dependencies) if batch.submission else None
+        return Committed(version, changed, stored, followed.told, polled.outcomes, receipt)
 
 
 def _counts(batch: Batch, committed: Committed) -> dict[str, int]:
@@ -207,7 +217,7 @@ async def _keys(
 
 
 async def _settle(conn: Connection, decision: Decision, version: int, written: Written) -> dict[str, int]:
-    """Step 7: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
+    """Step 8: write objects that moved; returns the stored version of every declared object of the batch, by uid."""
     rows = [(one.stored, one.row(version)) for one in decision.living]
     moved = [after for before, after in rows if before is not None and after != before]
     await objects.update(conn, moved)

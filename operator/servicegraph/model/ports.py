@@ -1,7 +1,7 @@
 """What the HTTP server and the checks need from the world, as protocols, so that they know neither Postgres nor each other.
 
-`store.current` implements `GraphReader`, `store.alerts` the `AlertHistory`, `store.keyring` the `KeyRing`; `cli.run` wires
-them.
+`store.current` implements `GraphReader`, `store.alerts` the `AlertHistory`, `store.keyring` the `KeyRing`, `ingest.submitting`
+the `Commit`; `cli.run` wires them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from servicegraph.graph.snapshot import Snapshot
     from servicegraph.model.alert import TransitionRecord
     from servicegraph.model.apikey import ApiKey
+    from servicegraph.model.submission import Receipt, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,20 @@ class KeyRing(Protocol):
 
     def used(self, key: ApiKey, /) -> None:
         """Remember that `key` opened something now; quick, as it is called for every request."""
+        ...
+
+
+class Commit(Protocol):
+    """Stores what is sent."""
+
+    async def __call__(self, submission: Submission, /) -> Receipt:
+        """Store all of it, or nothing; what it tells is durable, and soon in the graph that this process reads.
+
+        Raises:
+            StoreUnavailable: it cannot be stored now, or it is not known whether it is. To send it again is safe.
+            RemovalRefused: it would take away too much at once.
+            StoreRefused: a value cannot be stored.
+        """
         ...
 
 
