@@ -20,6 +20,7 @@ from servicegraph.errors import (
     Retry,
     ServicegraphError,
 )
+from servicegraph.model.packed import pack, unpack
 from servicegraph.writeback.desired import differs
 from servicegraph.writeback.live import LiveObject
 from servicegraph.writeback.pace import Pace
@@ -40,8 +41,14 @@ class _Write:
     """A status that an object should get."""
 
     live: LiveObject
-    status: dict[str, Any]
+    packed: bytes
+    """The status; thousands may wait."""
     failures: int = 0
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status, unpacked at each call."""
+        return unpack(self.packed)
 
 
 class StatusWriter:
@@ -80,9 +87,9 @@ class StatusWriter:
         if live.uid not in self._writing and not differs(live.status, status):
             self._waiting.pop(live.uid, None)
         elif known is not None:
-            known.live, known.status = live, status
+            known.live, known.packed = live, pack(status)
         else:
-            self._waiting[live.uid] = _Write(live, status)
+            self._waiting[live.uid] = _Write(live, pack(status))
             self._turns.put_nowait(live.uid)
         self._recount()
 
