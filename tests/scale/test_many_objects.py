@@ -70,8 +70,8 @@ def test_a_crowd_of_objects_is_stored_once_and_a_second_start_over_it_writes_not
         # All are on one circle that grows, so most are written several times.
         eventually(lambda: all(map(is_ready, crowd.bodies())), "every object Ready", seconds=size)
         assert operator.edges() == crowd.edges
-        assert megabytes(operator) < MEGABYTES
         report(operator, size, degree)
+        assert megabytes(operator) < MEGABYTES
         version = operator.version()
         assert operator.stop() == 0, "an orderly stop has reported on every object before"
 
