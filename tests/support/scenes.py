@@ -77,7 +77,7 @@ class Scene:
         part = self.given.kinds[name]
         if part == "database" or (part == "cache" and name in known):
             return f"{self.namespace}/{name}:datastore"
-        if "." in name:
+        if "." in name or (part == "external" and name in known):
             return f"-/{name}:external"
         return f"{self.namespace}/{name}"
 

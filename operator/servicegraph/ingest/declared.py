@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 
 class Declared:
-    """The nodes of one cluster that an object or an api record states or names."""
+    """The nodes of one cluster that an object or an api record states or names.
 
-    def __init__(self, nodes: Iterable[ServiceKey]) -> None:
+    Args:
+        nodes: all of them.
+        outside: the Externals that some service is declared to call, each as (namespace of the caller, name).
+    """
+
+    def __init__(self, nodes: Iterable[ServiceKey], outside: Iterable[tuple[str, str]] = ()) -> None:
+        self._outside = frozenset(outside)
         self._kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._places: dict[str, set[str]] = defaultdict(set)
         for node in nodes:
@@ -28,3 +34,7 @@ class Declared:
     def places(self, name: str, kind: str | None = None) -> list[str]:
         """Where that name is declared, of whatever kind or of one."""
         return [at for at in self._places.get(name, ()) if kind is None or kind in self._kinds[at, name]]
+
+    def is_called_outside(self, namespace: str, name: str) -> bool:
+        """Whether somebody in that place is declared to call the External of that name."""
+        return (namespace, name) in self._outside

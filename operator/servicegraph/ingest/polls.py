@@ -95,7 +95,9 @@ async def store_polls(
             continue
         cluster = poll.source.cluster
         if cluster not in declared:
-            declared[cluster] = Declared(await sightings.declared_nodes(conn, cluster))
+            declared[cluster] = Declared(
+                await sightings.declared_nodes(conn, cluster), await sightings.called_outside(conn, cluster)
+            )
         storing = _Storing(conn, stamp, thresholds, declared[cluster])
         try:
             async with savepoint(conn):

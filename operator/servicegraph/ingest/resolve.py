@@ -5,8 +5,8 @@ all later ones. The rules are applied anew at every poll, also to calls that are
 and stores what comes of it.
 
 Where an end belongs, in this order: its label; its host name in the cluster; the source's default; where the other end is; the
-only place in which such a name is declared; nowhere. What sends no spans and has a host name or an address outside is External,
-unless it is declared there.
+only place in which such a name is declared; nowhere. What sends no spans and is not declared there is External where a
+neighbour of the caller is declared to call the External of that name, or where its name is a host or an address outside.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ BESIDE = "namespace of the other end"
 BY_NAME = "the only place where this name is declared"
 NOWHERE = "no namespace is known"
 OUTSIDE = "a host outside of the cluster"
+AS_EXTERNAL = "an External that is declared to be called from here"
 WITHOUT_PORT = "without its port"
 WITHOUT_END = "without the random end of a pod's name"
 AS_DECLARED = "kind as declared"
@@ -206,8 +207,8 @@ class Resolver:
                 name = without_port(name)
                 rules.append(WITHOUT_PORT)
             place = self._default or end.beside
-            if end.silent and _is_outside(name) and not self._is_declared(place, name):
-                return "", name, Kind.EXTERNAL.value, [*rules, OUTSIDE]
+            if end.silent and (why := self._why_outside(end, place, name)):
+                return "", name, Kind.EXTERNAL.value, [*rules, why]
             if place is not None:
                 rules.append(BY_DEFAULT if self._default else BESIDE)
         short = self._without_random_end(place, name)
@@ -222,6 +223,15 @@ class Resolver:
         if kind not in {wanted, Kind.SERVICE.value}:
             rules.append(AS_DECLARED)
         return place, name, kind, rules
+
+    def _why_outside(self, end: _End, place: str | None, name: str) -> str | None:
+        """The rule that makes an External of what sends no spans; None where none does."""
+        if self._is_declared(place, name):
+            return None
+        # An External is in no place; that a neighbour calls it makes it known here, and no hub of all places.
+        if self._declared.is_called_outside(end.beside or "", name):
+            return AS_EXTERNAL
+        return OUTSIDE if _is_outside(name) else None
 
     def _without_random_end(self, place: str | None, name: str) -> str:
         found = shorter(name)

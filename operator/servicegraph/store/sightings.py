@@ -65,6 +65,12 @@ SELECT cluster, namespace, name, kind FROM services WHERE cluster = $1 AND id IN
 )
 """
 
+_CALLED_OUTSIDE = """
+SELECT DISTINCT s.namespace, t.name
+FROM services t JOIN observations o ON o.target = t.id JOIN services s ON s.id = o.source
+WHERE t.cluster = $1 AND t.kind = 'External' AND o.evidence <= 2
+"""
+
 _EXPECTED = """
 SELECT o.source, o.target, o.details ->> 'expectedInterval' AS expected
 FROM observations o
@@ -110,6 +116,11 @@ async def remove(conn: Connection, provider: int, raw_keys: Collection[str]) -> 
 async def declared_nodes(conn: Connection, cluster: str) -> list[ServiceKey]:
     """The services of a cluster that an object or an api record states or names."""
     return [ServiceKey(*row) for row in await conn.fetch(_DECLARED, cluster)]
+
+
+async def called_outside(conn: Connection, cluster: str) -> list[tuple[str, str]]:
+    """The Externals of a cluster that are declared to be called, each as (namespace of a caller, name)."""
+    return [(row["namespace"], row["name"]) for row in await conn.fetch(_CALLED_OUTSIDE, cluster)]
 
 
 async def expected_intervals(

@@ -318,3 +318,21 @@ def test_no_call_is_resolved_otherwise_for_what_was_seen_before_or_beside_it(
         for end in (sighting.source, sighting.target):
             assert parse_id(str(end)) == end
             assert end.name
+
+
+OUTSIDE_PLACES = {
+    "a neighbour is declared to call it": ([("shop", "llm")], (), "-/llm:external"),
+    "only somebody elsewhere is": ([("bank", "llm")], (), "shop/llm"),
+    "what is declared in the place comes first": ([("shop", "llm")], ("shop/llm",), "shop/llm"),
+}
+
+
+@pytest.mark.parametrize(("outside", "nodes", "target"), OUTSIDE_PLACES.values(), ids=OUTSIDE_PLACES)
+def test_what_sends_no_spans_is_the_external_that_is_declared_to_be_called_from_there(
+    outside: list[tuple[str, str]], nodes: tuple[str, ...], target: str
+) -> None:
+    declared = Declared(map(parse_id, ("-/llm:external", *nodes)), outside)
+    call = RawCall("app", "llm:443", "shop", "", VIRTUAL, SERVER)
+    found = Resolver(source(), declared).sighting(call)
+    assert isinstance(found, Sighting)
+    assert str(found.target) == target
