@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Observation = Mapping[str, Any]
     """What telemetry or an api record says: provider, group, source, target (printed ids), class; and where it is not the
     usual: protocol, mode, requirement, present, confirmed, stale, quarantined, alertable."""
+    Statement = tuple[str, str, Mapping[str, Any]]
+    """What an api record says about a service: the provider, the printed id, and the fields of the record."""
 
 WEIGHT = {"declared": 0.95, "api": 0.90, "both ends": 0.85, "one end": 0.60, "flow": 0.50}
 """Classes of evidence, best first, and the confidence that each alone gives."""
@@ -77,8 +79,13 @@ class Folded(NamedTuple):
     conditions: dict[str, dict[str, Condition | None]]
 
 
-def fold(objects: Iterable[Told], observations: Iterable[Observation], now: datetime) -> Folded:
-    """The one graph that follows from `objects` and `observations` at the time `now`, in whatever order they come."""
+def fold(
+    objects: Iterable[Told],
+    observations: Iterable[Observation],
+    now: datetime,
+    records: Iterable[Statement] = (),
+) -> Folded:
+    """The one graph that follows from all of that at the time `now`, in whatever order it comes."""
     objects = sorted(objects, key=lambda one: age(one.current))
     good = [one.good for one in objects if one.good is not None]
     evidence: list[Observation] = [said for body in good for said in declared(body, now)]
@@ -90,6 +97,8 @@ def fold(objects: Iterable[Told], observations: Iterable[Observation], now: date
     statements: dict[str, list[Body]] = defaultdict(list)
     for body in good:
         statements[about(body)].append(body["spec"]["service"])
+    for _, service, words in sorted(records, key=lambda one: one[0]):
+        statements[service].append(dict(words))  # behind what objects declare
     calls: dict[tuple[str, str], list[Observation]] = defaultdict(list)
     for said in evidence:
         calls[said["source"], said["target"]].append(said)

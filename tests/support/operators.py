@@ -99,9 +99,18 @@ class Operator:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET a path, with the key that every test database knows."""
-        request = urllib.request.Request(self.url + path, headers={**HEADERS, **(headers or {})})
+        return self._asked(urllib.request.Request(self.url + path, headers={**HEADERS, **(headers or {})}))
+
+    def send(self, method: str, path: str, body: Any) -> Answer:
+        """Send a body in JSON, with the same key."""
+        headers = {**HEADERS, "Content-Type": "application/json"}
+        data = json.dumps(body).encode()
+        return self._asked(urllib.request.Request(self.url + path, data, headers, method=method), 60)
+
+    @staticmethod
+    def _asked(request: urllib.request.Request, seconds: float = 10) -> Answer:
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -113,6 +122,11 @@ class Operator:
             return self.get(path).status in statuses
         except OSError:
             return False
+
+    def degraded(self) -> dict[str, str]:
+        """What `/readyz` says does not work."""
+        found: dict[str, str] = self.get("/readyz").json()["degraded"]
+        return found
 
     def version(self) -> int:
         """The graph version that it serves."""

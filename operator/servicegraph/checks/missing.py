@@ -35,6 +35,8 @@ _WHY_SHOWN_NO_MORE = {
     "expired": "it had not been seen for very long although its source was healthy",
     "moved": "the names that were seen mean other services since",
     "source forgotten": "that source of telemetry is gone",
+    "left out": "the full picture that was sent then has it no more",
+    "taken back": "it was taken back",
 }
 
 
