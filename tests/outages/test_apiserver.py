@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("healed")
 
 
-def degraded(operator: Operator) -> dict[str, str]:
-    found: dict[str, str] = operator.get("/readyz").json()["degraded"]
-    return found
-
-
 def change_everything(team: Team, word: str) -> None:
     """One object is new, one says something else, one is gone."""
     team.apply(f"{word}-new", "x")
@@ -47,11 +42,11 @@ def test_an_api_server_that_is_away_is_caught_up_with(scene: Scene, survivor: tu
         change_everything(team, "away")
         seen = reader.answers
         eventually(lambda: reader.answers > seen + 50, "answers go on")
-        eventually(lambda: "kubernetes" in degraded(operator), "/readyz says it")
+        eventually(lambda: "kubernetes" in operator.degraded(), "/readyz says it")
         eventually(lambda: reader.stale > 0, "answers say that they may be old")
         scene.heal()
         team.settle(operator)
-        eventually(lambda: not degraded(operator), "nothing is wrong any more")
+        eventually(lambda: not operator.degraded(), "nothing is wrong any more")
         assert "X-Graph-Stale" not in operator.get("/api/v1/edges").headers
 
 
@@ -81,10 +76,10 @@ def test_status_writes_that_are_refused_for_a_while_are_made_up_for(
     team.apply("unanswered", "x")
     eventually(lambda: operator.edges(team.namespace) == team.edges, "the graph has it")
     assert team.behind() == ["unanswered"]
-    eventually(lambda: "status" in degraded(operator), "/readyz says it")
+    eventually(lambda: "status" in operator.degraded(), "/readyz says it")
     scene.heal()
     team.settle(operator)
-    eventually(lambda: not degraded(operator), "nothing is wrong any more")
+    eventually(lambda: not operator.degraded(), "nothing is wrong any more")
 
 
 def test_a_watch_told_that_it_is_too_old_lists_anew_and_finds_what_was_deleted_meanwhile(

@@ -39,11 +39,6 @@ def impatient(scene: Scene) -> Iterator[Operator]:
         operator.stop()
 
 
-def degraded(operator: Operator) -> dict[str, str]:
-    found: dict[str, str] = operator.get("/readyz").json()["degraded"]
-    return found
-
-
 def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(
     scene: Scene, team: Team, impatient: Operator
 ) -> None:
@@ -56,11 +51,11 @@ def test_a_watch_that_has_fallen_silent_is_noticed_and_started_anew(
         eventually(
             lambda: impatient.metric("servicegraph_watch_restarts_total", why="asked") > 0, "a new watch"
         )
-        assert "watch" in degraded(impatient)
+        assert "watch" in impatient.degraded()
         scene.heal()
         team.apply("heard", "x")
         team.settle(impatient)
-        eventually(lambda: not degraded(impatient), "nothing is wrong any more")
+        eventually(lambda: not impatient.degraded(), "nothing is wrong any more")
 
 
 def test_a_watch_that_never_works_is_noticed_from_the_first_comparison_on(
@@ -69,10 +64,10 @@ def test_a_watch_that_never_works_is_noticed_from_the_first_comparison_on(
     impatient.extra = {}  # there is no second comparison for a long time
     scene.apiserver.answer(503, is_of_kopf)
     impatient.start()
-    eventually(lambda: "watch" in degraded(impatient), "the watch is found deaf")
+    eventually(lambda: "watch" in impatient.degraded(), "the watch is found deaf")
     scene.heal()
     team.settle(impatient)
-    eventually(lambda: not degraded(impatient), "nothing is wrong any more")
+    eventually(lambda: not impatient.degraded(), "nothing is wrong any more")
 
 
 @pytest.mark.soak

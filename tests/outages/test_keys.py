@@ -111,9 +111,9 @@ def test_while_postgres_is_away_known_keys_open_and_nobody_is_told_a_lie(servers
     assert servers.statuses(known) == [200, 200]
     servers.proxy.refuse()
     made = servers.typed("create", "--name", "made-meanwhile")
-    eventually(lambda: all("keys" in degraded(server) for server in servers.both), "/readyz tells of it")
+    eventually(lambda: all("keys" in server.degraded() for server in servers.both), "/readyz tells of it")
     for server in servers.both:
-        assert "not known here" in degraded(server)["keys"]
+        assert "not known here" in server.degraded()["keys"]
     assert servers.statuses(known) == [200, 200]
     assert servers.statuses(made) == [503, 503], "it cannot be told whether it exists"
     assert servers.statuses(forge()) == [503, 503]
@@ -151,8 +151,3 @@ def test_no_key_is_in_any_output(servers: Servers) -> None:
         for key in keys:
             assert key[12:] not in server.log()
             assert key[3:] not in metrics
-
-
-def degraded(server: Operator) -> dict[str, str]:
-    found: dict[str, str] = server.get("/readyz").json()["degraded"]
-    return found

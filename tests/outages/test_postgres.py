@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("healed")
 
 
-def degraded(operator: Operator) -> dict[str, str]:
-    found: dict[str, str] = operator.get("/readyz").json()["degraded"]
-    return found
-
-
 def test_an_operator_that_starts_before_postgres_waits_and_says_so(scene: Scene) -> None:
     team = scene.team()
     scene.postgres.refuse()
@@ -32,12 +27,12 @@ def test_an_operator_that_starts_before_postgres_waits_and_says_so(scene: Scene)
         assert answer.status == 503
         assert operator.get("/healthz").status == 200
         assert operator.get("/api/v1/edges").status == 503, "no graph is never shown as an empty one"
-        eventually(lambda: "Postgres" in str(degraded(operator)), "what is awaited stands in /readyz")
+        eventually(lambda: "Postgres" in str(operator.degraded()), "what is awaited stands in /readyz")
 
         scene.heal()
         eventually(lambda: operator.get("/readyz").status == 200, "it is ready once Postgres is there")
         team.settle(operator)
-        eventually(lambda: not degraded(operator), "nothing is wrong any more")
+        eventually(lambda: not operator.degraded(), "nothing is wrong any more")
     finally:
         operator.stop()
 
@@ -53,11 +48,11 @@ def test_a_postgres_killed_in_mid_batch_loses_and_doubles_nothing(
         assert scene.postgres.reached.wait(30)
         scene.server.kill()
         eventually(lambda: reader.stale > 0, "answers say that they may be old")
-        eventually(lambda: "Postgres" in str(degraded(operator)), "/readyz names what is away")
+        eventually(lambda: "Postgres" in str(operator.degraded()), "/readyz names what is away")
         team.apply(f"killed-{moment.value}", "y", "z")
         scene.heal()
         team.settle(operator)
-    eventually(lambda: not degraded(operator), "nothing is wrong any more")
+    eventually(lambda: not operator.degraded(), "nothing is wrong any more")
 
 
 def test_a_restart_of_postgres_is_lived_through(scene: Scene, survivor: tuple[Operator, Team]) -> None:
@@ -83,7 +78,7 @@ def test_a_postgres_without_a_free_connection_is_waited_for(
             scene.postgres.heal()
             team.apply("out-of-connections", "x")
             eventually(
-                lambda: "too many clients" in str(degraded(operator)), "/readyz says what Postgres says"
+                lambda: "too many clients" in str(operator.degraded()), "/readyz says what Postgres says"
             )
         team.settle(operator)
 
@@ -118,7 +113,7 @@ def test_a_read_only_postgres_keeps_what_is_declared_waiting(
     with Reader(operator):
         scene.server.set("default_transaction_read_only", "on")
         team.apply("read-only", "x")
-        eventually(lambda: "read-only" in str(degraded(operator)), "/readyz says what Postgres says")
+        eventually(lambda: "read-only" in str(operator.degraded()), "/readyz says what Postgres says")
         scene.server.set("default_transaction_read_only", "off")
         team.settle(operator)
-    eventually(lambda: not degraded(operator), "nothing is wrong any more")
+    eventually(lambda: not operator.degraded(), "nothing is wrong any more")

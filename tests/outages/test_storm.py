@@ -12,7 +12,6 @@ from faults.apiserver import is_anything, is_list, is_status_write
 from outages.readers import Reader
 from outages.team import ANCHOR
 from support import soaking
-from support.operators import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,12 +72,6 @@ def change_something(team: Team, choose: random.Random) -> None:
         team.apply(name, *choose.sample([one for one in NAMES if one != name], choose.randrange(5)))
 
 
-def go_on_for(seconds: float) -> None:
-    """Let an outage last."""
-    until = time.monotonic() + seconds
-    eventually(lambda: time.monotonic() > until, "time passes", seconds + 60)
-
-
 @pytest.mark.parametrize(("fault", "seconds"), [("apiserver refuses", 20), ("apiserver fails", 120)])
 def test_an_api_server_away_for_long_is_caught_up_with(
     scene: Scene, survivor: tuple[Operator, Team], fault: str, seconds: float
@@ -90,7 +83,7 @@ def test_an_api_server_away_for_long_is_caught_up_with(
         scene.apiserver.cut()
         for _ in range(20):
             change_something(team, choose)
-        go_on_for(seconds)
+        soaking.go_on_for(seconds)
         scene.heal()
         team.settle(operator)
 
@@ -113,7 +106,7 @@ def test_a_storm_of_outages_ends_in_the_graph_that_the_objects_declare(
                     faults_of(scene)[said[-1]]()
                 for _ in range(choose.randrange(6)):
                     change_something(team, choose)
-                go_on_for(choose.random() * 3)
+                soaking.go_on_for(choose.random() * 3)
             scene.heal()
             try:
                 team.settle(operator)

@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from servicegraph.settings import LocalSettings
 
 
-@contextlib.contextmanager
-def serve(
-    settings: LocalSettings, folder: Path, *, install: bool = True, progress: Progress | None = None
-) -> Iterator[Cluster]:
-    """A control plane for the time of the block, with what ships applied to it unless `install` is false."""
+def prepared(settings: LocalSettings, folder: Path, progress: Progress | None = None) -> Cluster:
+    """A control plane of which nothing runs yet."""
     cluster = Cluster(
         folder,
         folder / "logs",
@@ -39,6 +36,15 @@ def serve(
         durable=False,
     )
     cluster.prepare()
+    return cluster
+
+
+@contextlib.contextmanager
+def serve(
+    settings: LocalSettings, folder: Path, *, install: bool = True, progress: Progress | None = None
+) -> Iterator[Cluster]:
+    """A control plane for the time of the block, with what ships applied to it unless `install` is false."""
+    cluster = prepared(settings, folder, progress)
     with Process(cluster.etcd()) as etcd:
         etcd.await_ready(cluster.etcd_is_ready)
         with Process(cluster.apiserver()) as apiserver:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
+
+from support.operators import eventually
 
 
 def minutes() -> float:
@@ -14,3 +17,9 @@ def minutes() -> float:
 def seed() -> int:
     """Where chance begins: the one that is to be replayed, else a new one; a test prints it."""
     return int(os.environ.get("SOAK_SEED", secrets.randbits(32)))  # noqa: TID251 - of a test run, not of the product
+
+
+def go_on_for(seconds: float) -> None:
+    """Let an outage last."""
+    until = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() > until, "time passes", seconds + 60)
