@@ -31,7 +31,7 @@ show servicegraph graph online-boutique/redis-cart:datastore --direction upstrea
 echo
 
 printf '\n%s' "paymentservice begins to call checkoutservice, which calls paymentservice:"
-show kubectl apply -f scripts/circle.yaml
+show kubectl apply -f scripts/circle.yaml 2>&1
 await create "$circle"
 await jsonpath="{.status.state}"=Open "$circle"
 await condition=InCycle sdep/checkoutservice -n online-boutique
