@@ -196,7 +196,9 @@ how it stands.
 What cannot be answered is a problem document (`application/problem+json`, RFC 9457) whose `detail` says what is wrong
 and how to mend it: 400 for a parameter that is unknown or cannot be used, 401 without a good key, 403 for a key whose
 scope is too small, 404 for a path or a service that does not exist, 405 for another method, 406 for an `Accept` that
-cannot be served, 429 with `Retry-After` for too many requests, 503 with `Retry-After` before the first graph is loaded.
+cannot be served, 409 for records that would remove too much at once, 413 and 415 for a body that is too long or of another
+kind, 422 for records that cannot be used (`errors` lists them by path), 429 with `Retry-After` for too many requests,
+503 with `Retry-After` before the first graph is loaded.
 HEAD works wherever GET does.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from servicegraph.errors import RemovalRefused, StoreUnavailable
 from servicegraph.model.apikey import Scope, forge
 from servicegraph.model.submission import Intent
 from servicegraph.model.vocabulary import Evidence, Mode, Requirement
+from support.documents import ROOT, blocks
 from support.keyed import KEY, made_of
 from support.posted import about, body, edge
 from support.serving import Reply, Serving, serving
@@ -74,6 +76,22 @@ async def test_the_mode_is_the_intent_and_much_may_go_only_where_it_is_said_so(s
     reply = await send(served, body(edge("a>b")), method="DELETE")
     assert reply.json["dependencies"] == {"removed": 0, "absent": 0}
     assert served.commit.taken[-1].intent is Intent.DELETE
+
+
+async def test_the_bodies_that_people_copy_are_taken_and_answered_as_the_page_says(served: Serving) -> None:
+    page = (ROOT / "docs/ingestion.md").read_text()
+    sent, answer = (orjson.loads(one.text) for one in blocks(page) if one.language == "json")
+    reply = await send(served, sent)
+    assert (reply.status, len(served.commit.taken[0].statements)) == (200, len(sent["services"]))
+    assert reply.json.keys() == answer.keys()
+    assert reply.json["services"].keys() == answer["services"].keys()
+    typed = [
+        one.text for one in blocks(page + (ROOT / "README.md").read_text()) if "v1/dependencies" in one.text
+    ]
+    bodies = [given for text in typed for given in re.findall(r"-d '(\{.*?\})'", text, re.DOTALL)]
+    assert len(bodies) == 3
+    for given in bodies:
+        assert (await send(served, given.encode())).status == HTTPStatus.OK
 
 
 async def test_a_circle_is_stored_and_told_of(served: Serving) -> None:

@@ -168,7 +168,7 @@ async def _write(
 ) -> None:
     raw = {one.raw_key: as_json(one.raw) for one in submission.observations}
     await posted.remove_statements(conn, provider, [row.service for row in statements.removed])
-    await posted.remove_calls(conn, provider, [row.raw_key for row in calls.removed])
+    await sightings.remove(conn, provider, [row.raw_key for row in calls.removed])
     await posted.change_statements(conn, provider, [after for _, after in statements.changed])
     await posted.change_calls(conn, provider, [after for _, after in calls.changed])
     await posted.add_statements(conn, provider, statements.added)

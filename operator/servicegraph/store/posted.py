@@ -152,13 +152,3 @@ async def remove_statements(conn: Connection, provider: int, services: Collectio
             provider,
             list(services),
         )
-
-
-async def remove_calls(conn: Connection, provider: int, raw_keys: Collection[str]) -> None:
-    """Let the provider tell of edges no more."""
-    if raw_keys:
-        await conn.execute(
-            "DELETE FROM observations WHERE provider = $1 AND object IS NULL AND raw_key = ANY($2::text[])",
-            provider,
-            list(raw_keys),
-        )
