@@ -60,6 +60,8 @@ class Names:
 
     def __init__(self, objects: Collection[Body]) -> None:
         self.kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.outside: set[tuple[str, str]] = set()
+        """Externals that are declared to be called, each with the namespace of a caller."""
         self.rare: dict[tuple[str, str], float] = defaultdict(float)
         for body in objects:
             targets = dependencies(body)
@@ -68,6 +70,8 @@ class Names:
                 name, _, kind = rest.partition(":")
                 self.kinds["" if where == "-" else where, name].add(kind or "service")
             for target, said in targets:
+                if target.endswith(":external"):
+                    self.outside.add((about(body).split("/", maxsplit=1)[0], said["name"]))
                 seconds = _seconds(said.get("expectedInterval") or "")
                 self.rare[about(body), target] = max(self.rare[about(body), target], seconds)
 
@@ -96,7 +100,8 @@ class Names:
             name = name.split(".svc", maxsplit=1)[0].split(".")[-2]
         elif not said.label and said.silent:
             name = re.sub(r":[0-9]+$", "", name)
-            if ("." in name or is_address(name)) and not self.is_known(where, name):
+            is_outside = "." in name or is_address(name) or (said.elsewhere, name) in self.outside
+            if is_outside and not self.is_known(where, name):
                 return printed("", name, "External")
         if not self.is_known(where, name):
             certain = re.fullmatch(rf"(.+)-({RANDOM}{{8,10}}|[0-9]{{8}})-{RANDOM}{{5}}", name)

@@ -7,7 +7,7 @@ nothing to write. `ingest.polls` reads and writes; what becomes of one call is d
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from servicegraph.ingest.ageing import Kept, seen
 from servicegraph.model.telemetry import RawCall
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from servicegraph.ingest.ageing import Unseen
     from servicegraph.ingest.resolve import Resolver, Sighting
     from servicegraph.model.ids import ServiceKey
+
+_KEPT = slice(StoredSighting._fields.index("confirmed"), StoredSighting._fields.index("first_seen"))
+"""The columns that are the fields of `Kept`."""
 
 EXPIRED = "expired"
 
@@ -105,24 +108,39 @@ class Comparison:
         self._unseen = unseen
         self._at = at
         self._stored: set[str] = set()
+        self._becomes: dict[tuple[tuple[Any, ...], bool], Kept] = {}
         self._missing: list[_Missing] = []
         self._differences = Differences()
 
-    def look_at(self, page: Iterable[StoredSighting]) -> None:
-        """Compare stored calls; what is not shown waits for `finish`."""
-        verdict = self._unseen.verdict
-        for before in page:
-            self._stored.add(before.raw_key)
-            sighting = self._shown.get(before.raw_key)
+    def look_at(self, page: Iterable[tuple[Any, ...]]) -> None:
+        """Compare stored calls, each the values of a `StoredSighting`; what is not shown waits for `finish`."""
+        for values in page:
+            raw_key = values[0]
+            self._stored.add(raw_key)
+            sighting = self._shown.get(raw_key)
             if sighting is None:
-                self._look_for(before)
-            elif before.raw_key in self._waiting:
-                self._note(
-                    before, _with(before, seen(_kept(before), verdict, quarantined=before.quarantined))
-                )
+                self._look_for(StoredSighting._make(values))
+            elif raw_key in self._waiting:
+                before = StoredSighting._make(values)
+                self._note(before, before._replace(**self._seen(values, before.quarantined)._asdict()))
             else:
-                kept = seen(_kept(before), verdict, quarantined=sighting.quarantined)
-                self._note(before, self._row(sighting, kept, before.first_seen))
+                after = (
+                    raw_key,
+                    *self._read(sighting),
+                    *self._seen(values, sighting.quarantined),
+                    values[-1],
+                )
+                if after != values:
+                    self._note(StoredSighting._make(values), StoredSighting._make(after))
+
+    def _seen(self, values: tuple[Any, ...], quarantined: bool) -> Kept:  # noqa: FBT001 - for each of very many
+        """What becomes of a stored call that is shown; nearly all are stored alike, so it is worked out once for each kind."""
+        key = (values[_KEPT], quarantined)
+        kept = self._becomes.get(key)
+        if kept is None:
+            kept = seen(Kept(*values[_KEPT]), self._unseen.verdict, quarantined=quarantined)
+            self._becomes[key] = kept
+        return kept
 
     def _look_for(self, before: StoredSighting) -> None:
         try:
@@ -188,18 +206,13 @@ class Comparison:
         source, target = self._ids.get(sighting.source), self._ids.get(sighting.target)
         return None if source is None or target is None else (source, target)
 
+    def _read(self, sighting: Sighting) -> tuple[int, int, int, int, str, bool]:
+        """The columns that follow from how the names are read."""
+        source, target = self._ids[sighting.source], self._ids[sighting.target]
+        return source, target, sighting.evidence, sighting.mode, sighting.why, sighting.quarantined
+
     def _row(self, sighting: Sighting, kept: Kept, first_seen: datetime) -> StoredSighting:
-        return StoredSighting(
-            sighting.call.raw_key,
-            self._ids[sighting.source],
-            self._ids[sighting.target],
-            sighting.evidence,
-            sighting.mode,
-            list(sighting.rules),
-            sighting.quarantined,
-            *kept,
-            first_seen,
-        )
+        return StoredSighting._make((sighting.call.raw_key, *self._read(sighting), *kept, first_seen))
 
     def _note(self, before: StoredSighting, after: StoredSighting) -> None:
         if after != before:

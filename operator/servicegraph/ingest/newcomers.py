@@ -18,28 +18,25 @@ MOST_NEW_SERVICES = 1000
 """In one poll."""
 
 
-def waiting_calls(
-    shown: Mapping[str, Sighting], known: Collection[ServiceKey], most: int = MOST_NEW_SERVICES
-) -> dict[str, Sighting]:
-    """The calls that have to wait, since with them more than `most` services would be new; the same whatever their order.
+def waiting_calls(shown: Mapping[str, Sighting], new: Collection[ServiceKey], most: int) -> set[str]:
+    """The raw keys of calls that have to wait, where more than `most` services are new; the same whatever their order.
 
     What is in quarantine comes last. Calls are taken whole, so that each poll brings some until all are there.
     """
-    bringing = [
+    if len(new) <= most:
+        return set()
+    bringing = sorted(
         (one.quarantined, str(one.source), str(one.target), raw_key)
         for raw_key, one in shown.items()
-        if one.source not in known or one.target not in known
-    ]
-    new = {end for *_, key in bringing for end in shown[key][1:3] if end not in known}
-    if len(new) <= most:
-        return {}
+        if one.source in new or one.target in new
+    )
     coming: set[ServiceKey] = set()
-    waiting: dict[str, Sighting] = {}
-    for *_, raw_key in sorted(bringing):
-        ends = {shown[raw_key].source, shown[raw_key].target} - coming
-        more = {end for end in ends if end not in known}
+    waiting: set[str] = set()
+    for *_, raw_key in bringing:
+        one = shown[raw_key]
+        more = {end for end in (one.source, one.target) if end in new} - coming
         if len(coming) + len(more) <= most:
             coming |= more
         else:
-            waiting[raw_key] = shown[raw_key]
+            waiting.add(raw_key)
     return waiting

@@ -11,7 +11,7 @@ from servicegraph.model.fields import print_time
 from servicegraph.model.telemetry import PollOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Sequence
 
     from servicegraph.ingest.resolve import Resolved, Sighting
     from servicegraph.model.telemetry import Poll, SourceHealth
@@ -33,14 +33,14 @@ def outcome(
     """
     shown = [one for raw_key, one in resolved.sightings.items() if raw_key not in left_out]
     trusted = [one for one in shown if not one.quarantined]
-    unplaced = {name for one in trusted for name in _unplaced(one)}
+    unplaced = _Unplaced(trusted)
     return PollOutcome(
         edges=len(trusted),
         quarantined=len(shown) - len(trusted),
-        without_namespace=sum(any(_unplaced(one)) for one in trusted),
+        without_namespace=unplaced.calls,
         dropped=resolved.dropped + Counter({TOO_MANY: len(left_out)}),
         limited=_limited(len(waiting)),
-        unresolved=tuple(sorted(unplaced)[:EXAMPLES]),
+        unresolved=tuple(sorted(unplaced.names)[:EXAMPLES]),
         quarantined_names=tuple(sorted(resolved.nobodies)[:EXAMPLES]),
         failure=health.failure,
         healthy_seconds=health.healthy_seconds,
@@ -70,9 +70,16 @@ def _limited(waiting: int) -> str:
     )
 
 
-def _unplaced(one: Sighting) -> Iterator[str]:
-    """The raw names of the ends of which it is not known where they belong."""
-    if is_unplaced(one.source):
-        yield one.call.client
-    if is_unplaced(one.target):
-        yield one.call.server
+class _Unplaced:
+    """Calls with an end of which it is not known where it belongs, and the raw names of such ends."""
+
+    def __init__(self, calls: Sequence[Sighting]) -> None:
+        ends = {one.source for one in calls} | {one.target for one in calls}
+        nowhere = {end for end in ends if is_unplaced(end)}
+        self.calls = 0
+        self.names: set[str] = set()
+        for one in calls if nowhere else ():
+            names = ((one.source, one.call.client), (one.target, one.call.server))
+            found = [name for end, name in names if end in nowhere]
+            self.calls += bool(found)
+            self.names.update(found)

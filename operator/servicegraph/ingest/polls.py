@@ -22,7 +22,6 @@ from servicegraph.ingest.newcomers import MOST_NEW_SERVICES, waiting_calls
 from servicegraph.ingest.outcomes import entry, outcome
 from servicegraph.ingest.resolve import Resolver, resolve
 from servicegraph.ingest.sighted import write_differences
-from servicegraph.ingest.volume import is_to_write
 from servicegraph.model.fields import parse_duration
 from servicegraph.model.telemetry import Failure, PollOutcome, SourceHealth
 from servicegraph.store import providers, sightings, volumes, write
@@ -171,10 +170,8 @@ class _Storing:
         shown = resolved.sightings
         ends = {end for one in shown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
-        waiting = waiting_calls(shown, ids)
-        made = await self._make(
-            {key: one for key, one in shown.items() if key not in waiting} if waiting else shown, ids
-        )
+        waiting = waiting_calls(shown, ends - ids.keys(), MOST_NEW_SERVICES)
+        made = await self._make(shown, waiting, ids)
         resolver = Resolver(poll.source, self._declared)
         comparison = Comparison(shown, waiting, ids | made, resolver, unseen, poll.at)
         async for page in sightings.sightings(self._conn, provider):
@@ -187,15 +184,17 @@ class _Storing:
             self.polled.differs = self.polled.edges = True
             self.polled.loose |= set(differences.loose)
         left_out = comparison.left_out
-        await self._write_volumes(provider, poll, shown, left_out)
+        await self._keep_volumes(provider, poll, shown, left_out)
         return outcome(resolved, waiting, left_out, unseen.verdict.health)
 
     async def _make(
-        self, calls: Mapping[str, Sighting], ids: Mapping[ServiceKey, int]
+        self, calls: Mapping[str, Sighting], waiting: Collection[str], ids: Mapping[ServiceKey, int]
     ) -> dict[ServiceKey, int]:
-        """Store the services that these calls are the first to name."""
-        ends = {end for one in calls.values() for end in (one.source, one.target)}
-        made = await write.make_services(self._conn, ends - ids.keys())
+        """Store the services that calls are the first to name, but for those of calls that wait."""
+        coming = (one for raw_key, one in calls.items() if raw_key not in waiting)
+        made = await write.make_services(
+            self._conn, {end for one in coming for end in (one.source, one.target)} - ids.keys()
+        )
         self.written["services", "insert"] += len(made)
         return made
 
@@ -206,8 +205,7 @@ class _Storing:
             return
         ends = {end for one in unknown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
-        waiting = waiting_calls(unknown, ids, room)
-        made = await self._make({key: one for key, one in unknown.items() if key not in waiting}, ids)
+        made = await self._make(unknown, waiting_calls(unknown, ends - ids.keys(), room), ids)
         comparison.learn(ids | made)
         # Whoever named them may be forgotten by this very poll.
         self.polled.loose |= set(made.values())
@@ -219,21 +217,17 @@ class _Storing:
             edge: max(parse_duration(one).total_seconds() for one in said) for edge, said in words.items()
         }
 
-    async def _write_volumes(
-        self, provider: int, poll: Poll, shown: Mapping[str, Sighting], left_out: Collection[str]
+    async def _keep_volumes(
+        self, provider: int, poll: Poll, shown: Collection[str], left_out: Collection[str]
     ) -> None:
-        if all(bucket is None for bucket in poll.calls.values()):
-            return
-        kept = await volumes.volumes(self._conn, provider)
+        """Keep how much calls are made, as far as the poll knows it."""
+        known = {call.raw_key: bucket for call, bucket in poll.calls.items() if bucket is not None}
         buckets = {
             raw_key: bucket
-            for raw_key, one in shown.items()
-            if (bucket := poll.calls[one.call]) is not None
-            and is_to_write(bucket, kept.get(raw_key), poll.at)
-            and raw_key not in left_out
+            for raw_key, bucket in known.items()
+            if raw_key in shown and raw_key not in left_out
         }
-        await volumes.write(self._conn, provider, buckets, poll.at)
-        self.written["volumes", "update"] += len(buckets)
+        self.written["volumes", "update"] += await volumes.keep(self._conn, provider, buckets, poll.at)
 
 
 async def _resolved(poll: Poll, declared: Declared) -> Resolved:

@@ -20,6 +20,7 @@ from servicegraph.ingest.names import cluster_host, is_address, shorter, without
 from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
 from servicegraph.model.telemetry import Connection, VirtualEnd
 from servicegraph.model.vocabulary import Evidence, Mode
+from servicegraph.store.sightings import RULES_APART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +48,13 @@ AS_DECLARED = "kind as declared"
 IN_QUARANTINE = "in quarantine: the name names no service"
 
 
+# Members of enumerations are slow to look up a hundred thousand times.
+_DATABASE, _MESSAGING, _VIRTUAL = Connection.DATABASE, Connection.MESSAGING, Connection.VIRTUAL
+_CLIENT, _SERVER = VirtualEnd.CLIENT, VirtualEnd.SERVER
+_BOTH_ENDS, _ONE_END = Evidence.BOTH_ENDS, Evidence.ONE_END
+_SYNC, _ASYNC = Mode.SYNC, Mode.ASYNC
+
+
 class Sighting(NamedTuple):
     """A call with its ends resolved."""
 
@@ -55,9 +63,14 @@ class Sighting(NamedTuple):
     target: ServiceKey
     evidence: Evidence
     mode: Mode
+    why: str
+    """What led from the raw names to the ends, joined by `RULES_APART`."""
     quarantined: bool
-    rules: tuple[str, ...]
-    """What led from the raw names to the ends, in words, for explain."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The same, rule by rule, in words, for explain."""
+        return tuple(self.why.split(RULES_APART))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,123 +104,138 @@ def resolve(source: Source, declared: Declared, calls: Iterable[RawCall]) -> Res
     return resolved
 
 
-class _End(NamedTuple):
-    """How a name was said, and what else about it decides."""
+class _Role(NamedTuple):
+    """Which end of a call, and how it was met there."""
 
-    role: VirtualEnd
+    word: str
+    silent: bool = False
+    """It has sent no span of its own, so that its name is what others call it."""
+    datastore: bool = False
+    """It is called as a database."""
+
+
+_CALLER, _SILENT_CALLER = _Role("client"), _Role("client", silent=True)
+_CALLED, _SILENT_CALLED = _Role("server"), _Role("server", silent=True)
+_DATASTORE = _Role("server", silent=True, datastore=True)
+
+
+@dataclass(eq=False, slots=True)
+class _Word:
+    """A name as one end of a call says it."""
+
     name: str
     label: str
-    datastore: bool
-    silent: bool
-    """Whether it has sent no span of its own, so that its name is what others call it."""
-    beside: str | None
-    """Where the other end is, by what itself says."""
+    place: str | None
+    """Where it is, by what itself says or by the source's default."""
+    is_placed: bool
+    """Whether itself says where it is: then nothing depends on the other end."""
+    is_name: bool
+    is_nobody: bool
+    ends: dict[tuple[_Role, str | None], tuple[ServiceKey, str]] = field(default_factory=dict)
+    """The service that it means in a role, beside another end that is there; and why."""
 
 
 class Resolver:
-    """Applies the rules for one source and what is declared now; names that come often are resolved once."""
+    """Applies the rules for one source and what is declared now.
+
+    A poll repeats its names a hundred times: what follows from a name is worked out once, and so is what follows for an end.
+    """
 
     def __init__(self, source: Source, declared: Declared) -> None:
         self._cluster = intern(source.cluster)
         self._default = source.default_namespace or None
         self._quarantine = source.quarantine
         self._declared = declared
-        self._known: dict[_End, tuple[ServiceKey, tuple[str, ...]]] = {}
+        self._words: dict[tuple[str, str], _Word] = {}
 
     def sighting(self, call: RawCall) -> Sighting | str:
         """The call with its ends resolved, or why it has no place in the graph."""
-        for text in (call.client, call.server, call.client_namespace, call.server_namespace):
-            if not _is_readable(text):
-                return UNREADABLE
-        if not call.client or not call.server:
+        client, server = self._both(call)
+        if not client.is_name or not server.is_name:
             return UNREADABLE
-        client_label, server_label = _label(call.client_namespace), _label(call.server_namespace)
-        database = call.connection is Connection.DATABASE
-        mute_client = call.virtual is VirtualEnd.CLIENT
-        mute_server = database or call.virtual is VirtualEnd.SERVER
-        client_at = self._own_place(call.client, client_label)
-        server_at = self._own_place(call.server, server_label)
-        source, why_source = self._end(
-            _End(
-                VirtualEnd.CLIENT,
-                call.client,
-                client_label,
-                datastore=False,
-                silent=mute_client,
-                beside=server_at,
-            )
-        )
-        target, why_target = self._end(
-            _End(
-                VirtualEnd.SERVER,
-                call.server,
-                server_label,
-                datastore=database,
-                silent=mute_server,
-                beside=client_at,
-            )
-        )
+        connection, virtual = call.connection, call.virtual
+        database = connection is _DATABASE
+        mute_client, mute_server = virtual is _CLIENT, virtual is _SERVER
+        source, why = self._end(client, _SILENT_CALLER if mute_client else _CALLER, server.place)
+        called = _DATASTORE if database else _SILENT_CALLED if mute_server else _CALLED
+        target, why_target = self._end(server, called, client.place)
         if source == target:
             return SELF_CALL
-        both_ends = call.virtual is VirtualEnd.NONE and call.connection in {
-            Connection.DIRECT,
-            Connection.MESSAGING,
-        }
-        quarantined = bool(self.nobodies(call))
+        why = f"{why}{RULES_APART}{why_target}"
+        quarantined = (
+            client.is_nobody
+            or server.is_nobody
+            or (mute_client and client.name == NO_CALLER)
+            or (mute_server and server.name == NO_CALLER)
+        )
+        if quarantined:
+            why = f"{why}{RULES_APART}{IN_QUARANTINE}"
+        one_end = mute_client or mute_server or database or connection is _VIRTUAL
         return Sighting(
             call,
             source,
             target,
-            Evidence.BOTH_ENDS if both_ends else Evidence.ONE_END,
-            Mode.ASYNC if call.connection is Connection.MESSAGING else Mode.SYNC,
+            _ONE_END if one_end else _BOTH_ENDS,
+            _ASYNC if connection is _MESSAGING else _SYNC,
+            why,
             quarantined,
-            (*why_source, *why_target, IN_QUARANTINE) if quarantined else (*why_source, *why_target),
         )
-
-    def _own_place(self, name: str, label: str) -> str | None:
-        """Where an end is, by what itself says."""
-        if label:
-            return label
-        host = cluster_host(name)
-        return host.namespace if host else self._default
 
     def nobodies(self, call: RawCall) -> tuple[str, ...]:
         """Those of the two names that name no service."""
-        ends = (
-            (call.client, call.virtual is VirtualEnd.CLIENT),
-            (call.server, call.virtual is VirtualEnd.SERVER),
+        client, server = self._both(call)
+        ends = ((client, call.virtual is _CLIENT), (server, call.virtual is _SERVER))
+        return tuple(
+            word.name for word, virtual in ends if word.is_nobody or (virtual and word.name == NO_CALLER)
         )
-        return tuple(name for name, virtual in ends if self._is_nobody(name, virtual=virtual))
 
-    def _is_nobody(self, name: str, *, virtual: bool) -> bool:
-        if virtual and name == NO_CALLER:
-            return True
-        return not self._quarantine.isdisjoint((name, without_port(name))) or is_address(name)
+    def _both(self, call: RawCall) -> tuple[_Word, _Word]:
+        client = self._words.get((call.client, call.client_namespace))
+        server = self._words.get((call.server, call.server_namespace))
+        return (
+            client or self._word(call.client, call.client_namespace),
+            server or self._word(call.server, call.server_namespace),
+        )
 
-    def _end(self, end: _End) -> tuple[ServiceKey, tuple[str, ...]]:
-        known = self._known.get(end)
+    def _word(self, name: str, namespace: str) -> _Word:
+        label = "" if namespace == NO_NAMESPACE else namespace
+        host = None if label else cluster_host(name)
+        word = self._words[name, namespace] = _Word(
+            name,
+            label,
+            label or (host.namespace if host else self._default),
+            bool(label or host),
+            bool(name) and _is_readable(name) and _is_readable(namespace),
+            not self._quarantine.isdisjoint((name, without_port(name))) or is_address(name),
+        )
+        return word
+
+    def _end(self, word: _Word, role: _Role, beside: str | None) -> tuple[ServiceKey, str]:
+        """The service at one end, and why; `beside` is where the other end is, by what itself says."""
+        key = (role, None if word.is_placed else beside)
+        known = word.ends.get(key)
         if known is None:
-            place, name, kind, rules = self._looked_up(end)
-            key = ServiceKey(self._cluster, intern(place), intern(name), kind)
-            known = self._known[end] = key, tuple(f"{end.role}: {rule}" for rule in rules)
+            place, name, kind, rules = self._looked_up(word, role, beside)
+            end = ServiceKey(self._cluster, intern(place), intern(name), kind)
+            known = word.ends[key] = end, RULES_APART.join(f"{role.word}: {rule}" for rule in rules)
         return known
 
-    def _looked_up(self, end: _End) -> tuple[str, str, str, list[str]]:
+    def _looked_up(self, word: _Word, role: _Role, beside: str | None) -> tuple[str, str, str, list[str]]:
         """Place, name and kind of an end, and the rules that led there."""
-        name, rules = end.name, list[str]()
-        wanted = Kind.DATASTORE.value if end.datastore else None
-        place: str | None = end.label or None
+        name, rules = word.name, list[str]()
+        wanted = Kind.DATASTORE.value if role.datastore else None
+        place: str | None = word.label or None
         if place is not None:
             rules.append(BY_LABEL)
         elif host := cluster_host(name):
             name, place = host
             rules.append(BY_HOST)
         else:
-            if end.silent and without_port(name) != name:
+            if role.silent and without_port(name) != name:
                 name = without_port(name)
                 rules.append(WITHOUT_PORT)
-            place = self._default or end.beside
-            if end.silent and (why := self._why_outside(end, place, name)):
+            place = self._default or beside
+            if role.silent and (why := self._why_outside(beside, place, name)):
                 return "", name, Kind.EXTERNAL.value, [*rules, why]
             if place is not None:
                 rules.append(BY_DEFAULT if self._default else BESIDE)
@@ -224,12 +252,12 @@ class Resolver:
             rules.append(AS_DECLARED)
         return place, name, kind, rules
 
-    def _why_outside(self, end: _End, place: str | None, name: str) -> str | None:
+    def _why_outside(self, beside: str | None, place: str | None, name: str) -> str | None:
         """The rule that makes an External of what sends no spans; None where none does."""
         if self._is_declared(place, name):
             return None
         # An External is in no place; that a neighbour calls it makes it known here, and no hub of all places.
-        if self._declared.is_called_outside(end.beside or "", name):
+        if self._declared.is_called_outside(beside or "", name):
             return AS_EXTERNAL
         return OUTSIDE if _is_outside(name) else None
 
@@ -254,11 +282,6 @@ class Resolver:
 def is_unplaced(key: ServiceKey) -> bool:
     """Whether it is not known where the service belongs; an External belongs nowhere."""
     return not key.namespace and key.kind != Kind.EXTERNAL
-
-
-def _label(text: str) -> str:
-    """The namespace that a label names; what stands for none in a printed id is none."""
-    return "" if text == NO_NAMESPACE else text
 
 
 def _is_outside(name: str) -> bool:

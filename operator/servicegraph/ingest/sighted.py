@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from servicegraph.model.telemetry import RawCall
+from servicegraph.model.telemetry import spelled_out
 from servicegraph.store import sightings, volumes
 from servicegraph.store.facts import OBSERVATIONS, log
-from servicegraph.store.sightings import StoredSighting
+from servicegraph.store.sightings import RULES_APART, StoredSighting
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -92,11 +92,14 @@ def _reason(change: Changed) -> str:
 def _differing(change: Changed) -> dict[str, Sequence[object]]:
     """What is otherwise, as column: [before, after]; surrogate keys are left out."""
     pairs = zip(StoredSighting._fields, change.before, change.after, strict=True)
-    return {
+    differs: dict[str, Sequence[object]] = {
         name: [before, after]
         for name, before, after in pairs
         if before != after and name not in {"source", "target"}
     }
+    if "rules" in differs:
+        differs["rules"] = [row.rules.split(RULES_APART) for row in change]
+    return differs
 
 
 def _said(raw_key: str) -> str:
@@ -104,17 +107,4 @@ def _said(raw_key: str) -> str:
 
 
 def _raw_names(raw_key: str) -> str:
-    """What a series has said, as JSON; what it has left out is left out."""
-    try:
-        call = RawCall.of_key(raw_key)
-    except ValueError:
-        return "{}"
-    said = {
-        "client": call.client,
-        "clientNamespace": call.client_namespace,
-        "server": call.server,
-        "serverNamespace": call.server_namespace,
-        "connectionType": call.connection,
-        "virtualNode": call.virtual,
-    }
-    return orjson.dumps({name: value for name, value in said.items() if value}).decode()
+    return orjson.dumps(spelled_out(raw_key)).decode()

@@ -83,6 +83,15 @@ class RawCall:
         )
 
 
+_NAMES = ("clientNamespace", "client", "serverNamespace", "server", "connectionType", "virtualNode")
+"""Of the parts of a raw key, in their order."""
+
+
+def spelled_out(raw_key: str) -> dict[str, str]:
+    """What series have said of the call of this key, by name; what they have left out is left out."""
+    return {name: said for name, said in zip(_NAMES, raw_key.split(_SEPARATOR), strict=False) if said}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A source of telemetry the way polls and the graph know it, whether an object or a setting describes it."""

@@ -1,11 +1,13 @@
-"""How much observed calls are made: a table beside the graph, which no version and no answer about edges depends on.
+"""How much observed calls are made, as a power of ten: beside the graph, so that no version and no answer depends on it.
 
-When a volume is worth writing is decided in `ingest.volume`. Called by `ingest.polls`, in the one transaction.
+Traffic breathes, and a call near a border would be written at every poll. So a bucket rises at once, and falls only by two or
+more and not within a day of when it was last written: what is kept is one too high at most, or a day old. Called by
+`ingest.polls`, in the one transaction.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from servicegraph.store.engine import row_count
 
@@ -17,36 +19,22 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-
-class StoredVolume(NamedTuple):
-    """What is kept of one call."""
-
-    bucket: int
-    """The power of ten of its calls within the window of a poll."""
-    written_at: datetime
-
-
-async def volumes(conn: Connection, provider: int) -> dict[str, StoredVolume]:
-    """What is kept of the calls of a source, by raw key."""
-    rows = await conn.fetch("SELECT raw_key, bucket, written_at FROM volumes WHERE provider = $1", provider)
-    return {row[0]: StoredVolume(row[1], row[2]) for row in map(tuple, rows)}
+_KEEP = """
+INSERT INTO volumes (provider, raw_key, bucket, written_at)
+SELECT $1::smallint, now.raw_key, now.bucket, $4::timestamptz
+FROM unnest($2::text[], $3::smallint[]) AS now (raw_key, bucket)
+LEFT JOIN volumes kept ON kept.provider = $1 AND kept.raw_key = now.raw_key
+WHERE kept IS NULL OR now.bucket > kept.bucket
+    OR (now.bucket <= kept.bucket - 2 AND kept.written_at <= $4 - interval '1 day')
+ON CONFLICT (provider, raw_key) DO UPDATE SET bucket = excluded.bucket, written_at = excluded.written_at
+"""
 
 
-async def write(conn: Connection, provider: int, buckets: Mapping[str, int], at: datetime) -> None:
-    """Keep these buckets, by raw key, as of that time."""
+async def keep(conn: Connection, provider: int, buckets: Mapping[str, int], at: datetime) -> int:
+    """Keep these buckets, by raw key, where they are worth writing; returns how many are."""
     if not buckets:
-        return
-    await conn.execute(
-        """
-        INSERT INTO volumes (provider, raw_key, bucket, written_at)
-        SELECT $1, raw_key, bucket, $4 FROM unnest($2::text[], $3::smallint[]) AS now (raw_key, bucket)
-        ON CONFLICT (provider, raw_key) DO UPDATE SET bucket = excluded.bucket, written_at = excluded.written_at
-        """,
-        provider,
-        list(buckets),
-        list(buckets.values()),
-        at,
-    )
+        return 0
+    return row_count(await conn.execute(_KEEP, provider, list(buckets), list(buckets.values()), at))
 
 
 async def forget(conn: Connection, provider: int, raw_keys: Collection[str]) -> int:
