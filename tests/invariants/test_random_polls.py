@@ -1,215 +1,112 @@
 """Whatever sources of telemetry show, fail to show and forget, whatever is declared meanwhile and however the clock steps:
-Postgres and the snapshot equal the fold of it all, and a source at rest writes the row of its own and no other.
+Postgres and the snapshot equal the fold of it all. A bug that is planted shows that this would be seen.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import run_state_machine_as_test
 
-from oracle.bodies import uid
-from oracle.fold import Folded, fold
-from oracle.history import History
-from oracle.invariants import check_graph
 from oracle.names import Raw
-from oracle.telemetry import Ages, Shown
-from oracle.telemetry import Source as Told
-from servicegraph.ingest.ageing import Thresholds
-from servicegraph.ingest.batch import Batch
-from servicegraph.model.telemetry import Connection, Failure, Poll, RawCall, Source, VirtualEnd
-from support import lives, snapshots, soaking
-from support.stores import Store, batch_of
+from servicegraph.ingest import polls
+from servicegraph.ingest.ageing import Thresholds, judge
+from servicegraph.ingest.comparing import Changed, Comparison
+from servicegraph.store.sightings import StoredSighting
+from support import soaking
+from support.pollings import AGES, INTERVAL, Polls
+from support.stores import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Iterable, Iterator
 
-    from oracle.bodies import Body
+    from servicegraph.ingest.ageing import Verdict
+    from servicegraph.model.telemetry import Poll, SourceHealth
 
-INTERVAL = 300.0
-AGES = Ages(stale=3600.0, retention=3600.0, alertable=1200.0)
-URLS = {"otel": "http://one", "tempo": "http://one", "other": "http://two"}
-CROWD = frozenset(Raw(f"s{number}", "hub", "shop", "shop") for number in range(24))
-"""Enough calls of one source that to lose them is a sudden drop."""
-
-CLIENTS = ["a", "b", "c", "a-x2x7k", "a-7d4b9c5f6b-x2x7k", "user"]
-HOSTS = ["b:80", "api.stripe.com", "api.stripe.com:443", "10.0.0.1", "c.pay.svc"]
-SERVERS = ["a", "b", "c", "d", "a-x2x7k", "unknown", "user", *HOSTS]
-raws = st.builds(
-    Raw,
-    st.sampled_from(CLIENTS),
-    st.sampled_from(SERVERS),
-    st.sampled_from(["", "shop", "pay"]),
-    st.sampled_from(["", "shop", "pay"]),
-    st.sampled_from(["", "", "messaging_system", "database", "virtual_node"]),
-    st.sampled_from(["", "", "client", "server"]),
-)
-shown = st.frozensets(raws, max_size=5)
-sources = st.sampled_from(sorted(URLS))
-steps = st.sampled_from([300.0, 300.0, 600.0, 60.0, 90_000.0, -7200.0])
-names = st.sampled_from([("shop", "one"), ("shop", "two"), ("pay", "one")])
+CALLS = frozenset({Raw("a", "b", "shop", "shop"), Raw("c", "d", "shop", "shop")})
 
 
-def rare(spec: Body, interval: str | None) -> Body:
-    """The spec, its calls as rare as that."""
-    said = {"expectedInterval": interval} if interval else {}
-    return {**spec, "dependencies": [{**one, **said} for one in spec["dependencies"]]}
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    store = Store(database, Thresholds(*AGES))
+    yield store
+    store.close()
 
 
-class Polls(RuleBasedStateMachine):
-    """Sources are polled, objects come, change and go, and time passes; after each step everything is compared."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__()
-        self.store = store
-        self.history = History()
-        self.bodies: dict[tuple[str, str], Body] = {}
-        self.sources: dict[str, Told] = {}
-        self.last: dict[str, tuple[frozenset[Raw], Poll]] = {}
-        self.lives = 0
-        self.now = 1_770_000_000.0
-        self.version = 0
-        self.before: Folded | None = None
-
-    @initialize()
-    def begin(self) -> None:
-        self.store.begin()
-
-    @rule(name=names, spec=lives.specs, interval=st.sampled_from([None, None, "1h", "45m"]))
-    def declare(self, name: tuple[str, str], spec: Body, interval: str | None) -> None:
-        self.lives += 1
-        before = self.bodies.get(name, lives.body(*name, self.lives, 0, spec, 1))
-        meta = {**before["metadata"], "generation": before["metadata"]["generation"] + 1}
-        self.bodies[name] = {**before, "metadata": meta, "spec": rare(spec, interval)}
-        self.history.show(self.bodies[name])
-        self._commit(batch_of({uid(self.bodies[name]): self.bodies[name]}))
-
-    @precondition(lambda self: self.bodies)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        gone = uid(self.bodies.pop(data.draw(st.sampled_from(sorted(self.bodies)), "name")))
-        self.history.forget(gone)
-        self._commit(batch_of({gone: None}))
-
-    @rule(name=sources, calls=shown, crowd=st.sampled_from([True, True, True, False]), after=steps)
-    def see(self, name: str, calls: frozenset[Raw], crowd: bool, after: float) -> None:
-        """A good poll; one of the sources shows a crowd of calls, which may be gone at once."""
-        self.now += after
-        self._poll(name, calls | CROWD if crowd and name == "other" else calls)
-
-    @rule(name=sources, calls=shown | st.just(frozenset()), after=steps)
-    def fail(self, name: str, calls: frozenset[Raw], after: float) -> None:
-        """A poll that fails; it may have brought something."""
-        self.now += after
-        self._poll(name, calls, failed=True)
-
-    @precondition(lambda self: self.last)
-    @rule(data=st.data(), polls=st.integers(1, 12), without=st.sets(st.integers(0, 5)))
-    def go_on(self, data: st.DataObject, polls: int, without: set[int]) -> None:
-        """The same again and again, but for some calls: time passes, and they age."""
-        name = data.draw(st.sampled_from(sorted(self.last)), "name")
-        calls = frozenset(one for at, one in enumerate(sorted(self.last[name][0])) if at not in without)
-        for _ in range(polls):
-            self.now += 2 * INTERVAL
-            self._poll(name, calls)
-
-    @precondition(lambda self: self.last)
-    @rule(data=st.data())
-    def repeat(self, data: st.DataObject) -> None:
-        """The last poll of a source once more, as after a commit whose outcome is not known."""
-        name = data.draw(st.sampled_from(sorted(self.last)), "name")
-        rows = self.store.look()[1]
-        if self.last[name][1].at.timestamp() == self.sources[name].last and self._is_settled(name):
-            assert not self.store.commit(Batch(polls=[self.last[name][1]])).changed
-            assert self.store.look()[1] == rows, "the same poll again writes nothing"
-
-    @precondition(lambda self: self.last)
-    @rule(data=st.data())
-    def rest(self, data: st.DataObject) -> None:
-        """What is seen three times in a row is steady."""
-        name = data.draw(st.sampled_from(sorted(self.last)), "name")
-        calls = self.last[name][0]
-        rows: list[dict[str, Any]] = []
-        for _ in range(3):
-            self.now += 60.0
-            self._poll(name, calls)
-            rows.append(
-                {table: found for table, found in self.store.look()[1].items() if table != "providers"}
-            )
-        if all(call.absent is None for call in self.sources[name].calls.values()):
-            assert rows[1] == rows[2], "a steady poll writes nothing but the row of its source"
-
-    @precondition(lambda self: self.last)
-    @rule(data=st.data())
-    def forget(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(self.last)), "name")
-        del self.last[name], self.sources[name]
-        self._commit(Batch(forgotten_sources=[name]))
-
-    def _is_settled(self, name: str) -> bool:
-        """Whether names are read now as they were by the last poll, so that to repeat it cannot move anything."""
-        probe = Told("", "", INTERVAL)
-        probe.poll(Shown(0.0, frozenset(self.sources[name].calls)), self._objects(), AGES)
-        known = self.sources[name].calls
-        return probe.calls.keys() == known.keys() and all(
-            probe.calls[raw].read == known[raw].read for raw in known
-        )
-
-    def _objects(self) -> Collection[Body]:
-        return [one.good for one in self.history.told() if one.good is not None]
-
-    def _poll(self, name: str, calls: frozenset[Raw], *, failed: bool = False) -> None:
-        at = datetime.fromtimestamp(self.now, UTC)
-        source = Source(name, URLS[name], "OTelCollector", "q", INTERVAL)
-        failure = Failure("TimedOut", "no answer") if failed else None
-        poll = Poll(source, at, dict.fromkeys(map(_raw, calls), 1), failure)
-        told = self.sources.setdefault(name, Told(name, URLS[name], INTERVAL))
-        told.poll(Shown(self.now, calls, failed), self._objects(), AGES)
-        self.last[name] = calls, poll
-        self._commit(Batch(polls=[poll]))
-
-    def _commit(self, batch: Batch) -> None:
-        done = self.store.commit(batch)
-        said = [one for name in sorted(self.sources) for one in self.sources[name].observations()]
-        expected = fold(self.history.told(), said, datetime.now(UTC))
-        seen, _ = self.store.look()
-        assert check_graph("Postgres", expected, seen) == []
-        assert check_graph("the snapshot", expected, snapshots.reading(self.store.snapshot())) == []
-        assert done.version == self.version + done.changed == seen.version
-        assert done.changed or self.before is None or expected[:2] == self.before[:2]
-        self.version, self.before = done.version, expected
-
-
-def _raw(one: Raw) -> RawCall:
-    return RawCall(*one[:4], Connection(one.connection), VirtualEnd(one.virtual))
-
-
-def test_random_polls_end_in_the_graph_that_follows_from_them(database: str) -> None:
-    _live(database, 8)
+def test_random_polls_end_in_the_graph_that_follows_from_them(store: Store) -> None:
+    _live(store, 8)
 
 
 @pytest.mark.soak
-def test_many_random_polls_end_in_the_graph_that_follows_from_them(database: str) -> None:
-    _live(database, round(150 * soaking.minutes()))
+def test_many_random_polls_end_in_the_graph_that_follows_from_them(store: Store) -> None:
+    _live(store, round(150 * soaking.minutes()))
 
 
-def _live(database: str, histories: int) -> None:
+def _live(store: Store, histories: int) -> None:
     """A failing history is printed step by step, shrunk, with what replays it."""
-    store = Store(database, Thresholds(*AGES))
-    try:
-        run_state_machine_as_test(
-            lambda: Polls(store),  # type: ignore[arg-type] # any maker of machines will do
-            settings=settings(max_examples=histories, stateful_step_count=20),
-        )
-    finally:
-        store.close()
+    run_state_machine_as_test(
+        lambda: Polls(store),  # type: ignore[arg-type] # any maker of machines will do
+        settings=settings(max_examples=histories, stateful_step_count=20),
+    )
+
+
+def age_in_an_outage(plant: Callable[[object, str, object], None]) -> None:
+    """A poll that nobody answers is taken for one that shows nothing."""
+
+    def hasty(before: SourceHealth, poll: Poll, edges: int) -> Verdict:
+        return judge(before, replace(poll, failure=None), edges)
+
+    plant(polls, "judge", hasty)
+
+
+def write_on_each_poll(plant: Callable[[object, str, object], None]) -> None:
+    """Calls that are as they were are written all the same."""
+
+    look_at = Comparison.look_at
+
+    def restless(self: Comparison, page: Iterable[tuple[Any, ...]]) -> None:
+        rows = [StoredSighting._make(values) for values in page]
+        look_at(self, rows)
+        self._differences.changed.extend(Changed(row, row) for row in rows)
+
+    plant(Comparison, "look_at", restless)
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (None, ""),
+        (age_in_an_outage, "present of the edge shop/a → shop/b is False, not True"),
+        (write_on_each_poll, "a steady poll writes nothing but the row of its source"),
+    ],
+)
+def test_a_planted_bug_is_caught_and_named(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Callable[[Callable[[object, str, object], None]], None] | None,
+    words: str,
+) -> None:
+    if plant is None:
+        _story(Polls(store))
+        return
+    plant(monkeypatch.setattr)
+    with pytest.raises(AssertionError) as found:
+        _story(Polls(store))
+    assert words in str(found.value)
+
+
+def _story(sources: Polls) -> None:
+    """A source is seen, rests, and is away for a while."""
+    sources.begin()
+    for _ in range(2):
+        sources.now += INTERVAL
+        sources.poll("otel", CALLS)
+    sources.settle("otel")
+    for _ in range(3):
+        sources.now += INTERVAL
+        sources.poll("otel", frozenset(), failed=True)
+    sources.now += INTERVAL
+    sources.poll("otel", CALLS)
