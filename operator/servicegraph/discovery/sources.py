@@ -16,7 +16,7 @@ from servicegraph.errors import SettingsError
 from servicegraph.model.discoverysource import DiscoverySourceSpec
 from servicegraph.model.faults import faults, summary
 from servicegraph.model.fields import TAKES, URL_PATTERN, Url, parse_duration, parse_time, print_duration
-from servicegraph.model.telemetry import Failure, Source
+from servicegraph.model.telemetry import NEVER_A_SERVICE, Failure, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,6 @@ DEFAULT_NAME = "default"
 """The source that `PROMETHEUS_URL` means."""
 INVALID_SPEC = "InvalidSpec"
 """The spec does not match the schema of this version."""
-
-NEVER_A_SERVICE = frozenset({"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster"})
-"""Names by which series say that they do not know, or that it went anywhere. Addresses, and `user` where it is no service, are
-told by `ingest.resolve`."""
 
 _MOST = 1000
 

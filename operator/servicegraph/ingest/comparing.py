@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from servicegraph.ingest.ageing import Unseen
-    from servicegraph.ingest.resolve import Resolver, Sighting
+    from servicegraph.ingest.resolve import Resolver
+    from servicegraph.ingest.sighting import Sighting
     from servicegraph.model.ids import ServiceKey
 
 _KEPT = slice(StoredSighting._fields.index("confirmed"), StoredSighting._fields.index("first_seen"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from servicegraph.ingest.resolve import Sighting
+    from servicegraph.ingest.sighting import Sighting
     from servicegraph.model.ids import ServiceKey
 
 MOST_NEW_SERVICES = 1000

@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from servicegraph.ingest.newcomers import MOST_NEW_SERVICES
-from servicegraph.ingest.resolve import is_unplaced
+from servicegraph.ingest.sighting import is_unplaced
 from servicegraph.model.fields import print_time
 from servicegraph.model.telemetry import PollOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from servicegraph.ingest.resolve import Resolved, Sighting
+    from servicegraph.ingest.sighting import Resolved, Sighting
     from servicegraph.model.telemetry import Poll, SourceHealth
 
 TOO_MANY = "too many new services"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from servicegraph.ingest.ageing import Thresholds, Verdict
     from servicegraph.ingest.batch import Batch
-    from servicegraph.ingest.resolve import Resolved, Sighting
+    from servicegraph.ingest.sighting import Resolved, Sighting
     from servicegraph.model.ids import ServiceKey
     from servicegraph.model.telemetry import Poll
 

@@ -11,12 +11,12 @@ neighbour of the caller is declared to call the External of that name, or where 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from servicegraph.ingest.names import cluster_host, is_address, shorter, without_port
+from servicegraph.ingest.sighting import Resolved, Sighting
 from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
 from servicegraph.model.telemetry import Connection, VirtualEnd
 from servicegraph.model.vocabulary import Evidence, Mode
@@ -53,41 +53,6 @@ _DATABASE, _MESSAGING, _VIRTUAL = Connection.DATABASE, Connection.MESSAGING, Con
 _CLIENT, _SERVER = VirtualEnd.CLIENT, VirtualEnd.SERVER
 _BOTH_ENDS, _ONE_END = Evidence.BOTH_ENDS, Evidence.ONE_END
 _SYNC, _ASYNC = Mode.SYNC, Mode.ASYNC
-
-
-class Sighting(NamedTuple):
-    """A call with its ends resolved."""
-
-    call: RawCall
-    source: ServiceKey
-    target: ServiceKey
-    evidence: Evidence
-    mode: Mode
-    why: str
-    """What led from the raw names to the ends, joined by `RULES_APART`."""
-    quarantined: bool
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The same, rule by rule, in words, for explain."""
-        return tuple(self.why.split(RULES_APART))
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """All calls of a poll, resolved."""
-
-    sightings: dict[str, Sighting] = field(default_factory=dict)
-    """By raw key."""
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Calls that are in no graph, by why."""
-    nobodies: set[str] = field(default_factory=set)
-    """Names that have put a call into quarantine."""
-
-    @property
-    def trusted(self) -> int:
-        """How many calls are not in quarantine."""
-        return sum(not one.quarantined for one in self.sightings.values())
 
 
 def resolve(source: Source, declared: Declared, calls: Iterable[RawCall]) -> Resolved:
@@ -277,11 +242,6 @@ class Resolver:
         """Service, unless the name is declared there as one other kind only."""
         kinds = self._declared.kinds(place, name)
         return next(iter(kinds)) if len(kinds) == 1 else Kind.SERVICE.value
-
-
-def is_unplaced(key: ServiceKey) -> bool:
-    """Whether it is not known where the service belongs; an External belongs nowhere."""
-    return not key.namespace and key.kind != Kind.EXTERNAL
 
 
 def _is_outside(name: str) -> bool:

@@ -9,9 +9,9 @@ import pytest
 
 from servicegraph.discovery.access import SecretPlace
 from servicegraph.discovery.presets import Labels
-from servicegraph.discovery.sources import NEVER_A_SERVICE, Asking, implicit_source, translate
+from servicegraph.discovery.sources import Asking, implicit_source, translate
 from servicegraph.errors import SettingsError
-from servicegraph.model.telemetry import Failure
+from servicegraph.model.telemetry import NEVER_A_SERVICE, Failure
 from servicegraph.settings import Settings
 from support.sourcespecs import RIGHT, WRONG, at, custom, source
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicegraph.ingest.declared import Declared
-from servicegraph.ingest.resolve import SELF_CALL, UNREADABLE, Resolver, Sighting, is_unplaced, resolve
+from servicegraph.ingest.resolve import SELF_CALL, UNREADABLE, Resolver, resolve
+from servicegraph.ingest.sighting import Sighting, is_unplaced
 from servicegraph.model.ids import parse_id
 from servicegraph.model.telemetry import NEVER_A_SERVICE, Connection, RawCall, Source, VirtualEnd
 from servicegraph.model.vocabulary import Evidence, Mode
