@@ -8,7 +8,7 @@ for a first snapshot, reading the query, choosing the format, the entity tag and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from servicegraph.graph.snapshot import Snapshot
-    from servicegraph.model.ports import AlertHistory
+    from servicegraph.model.ports import AlertHistory, GraphReader
     from servicegraph.model.records import Records
     from servicegraph_api.memory import Memory
     from servicegraph_api.negotiation import Format
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     TellWithRecords = Callable[["Ask", Records], Awaitable[tuple[bytes, int]]]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_READING = frozenset({"GET", "HEAD"})
 _TAG = re.compile(r'"([^"]*)"')
 
 
@@ -58,18 +59,24 @@ def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence
     async def handler(request: web.Request) -> web.StreamResponse:
         snapshot, memory = _graph(request)
         accept = _accept(request)
-        key = (request.raw_path, accept)
-        answer = memory.recall(key)
-        if answer is None:
-            asked = query.read(known, request.query)
-            wanted = asked[FORMAT] if FORMAT in known else None
-            form, media = negotiation.choose(formats, wanted, accept)
-            body = tell(Ask(snapshot, request.match_info, asked, form, memory))
-            answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
-            memory.keep(key, answer)
-        return _sent(answer, request)
+        asked = query.read(known, request.query)
+        wanted = asked[FORMAT] if FORMAT in known else None
+        form, media = negotiation.choose(formats, wanted, accept)
+        body = tell(Ask(snapshot, request.match_info, asked, form, memory))
+        answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
+        memory.keep((request.raw_path, accept), replace(answer, route=request.match_info.route))
+        return sent(answer, request)
 
     return handler
+
+
+def remembered(request: web.Request, reader: GraphReader, memory: Memory) -> Answer | None:
+    """The answer to `request`, if it was asked for before of the current graph; nothing but its line and headers is read."""
+    snapshot = reader.current()
+    if snapshot is None or request.method not in _READING:
+        return None
+    memory.turn_to(snapshot.mark)
+    return memory.recall((request.raw_path, _accept(request)))
 
 
 def with_history(tell: TellWithHistory) -> Handler:
@@ -80,7 +87,7 @@ def with_history(tell: TellWithHistory) -> Handler:
         asked = query.read((), request.query)
         form, media = negotiation.choose((JSON,), None, _accept(request))
         body = await tell(Ask(snapshot, request.match_info, asked, form, memory), request.app[keys.HISTORY])
-        return _sent(_finish(body, media, snapshot, request.rel_url.path_safe), request)
+        return sent(_finish(body, media, snapshot, request.rel_url.path_safe), request)
 
     return handler
 
@@ -95,7 +102,7 @@ def with_records(tell: TellWithRecords, known: Sequence[Parameter[Any]]) -> Hand
         ask = Ask(snapshot, request.match_info, asked, form, memory)
         body, version = await patiently(tell(ask, request.app[keys.RECORDS]), "ask again in a moment")
         # Much of it changes without a version, so it is the same answer only as long as it is the same text.
-        return _sent(_finish(body, media, snapshot, body.decode(), version), request)
+        return sent(_finish(body, media, snapshot, body.decode(), version), request)
 
     return handler
 
@@ -118,7 +125,7 @@ def _accept(request: web.Request) -> str:
     return ",".join(request.headers.getall(hdrs.ACCEPT, ()))
 
 
-def _sent(answer: Answer, request: web.Request) -> web.Response:
+def sent(answer: Answer, request: web.Request) -> web.Response:
     """The answer, or 304 where the client has it."""
     if _is_known(answer.tag, request):
         headers = {name: value for name, value in answer.headers.items() if name != hdrs.CONTENT_TYPE}

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from servicegraph_api import keys
 from servicegraph_api.memory import Memory
-from servicegraph_api.middleware import Rule, around
+from servicegraph_api.middleware import DOORMAN, Doorman, Rule
 from servicegraph_api.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -50,19 +50,20 @@ def create_app(
         commit: stores what is sent.
     """
     rules: dict[web.AbstractRoute, Rule] = {}
-    app = web.Application(middlewares=[around(reader, guard, rules)])
+    memory = Memory()
+    doorman = Doorman(reader, guard, memory, rules)
+    app = web.Application(middlewares=[doorman.middleware])
+    app[DOORMAN] = doorman
     app[keys.READER] = reader
     app[keys.HISTORY] = history
     app[keys.RECORDS] = records
     app[keys.COMMIT] = commit
     app[keys.HEALTH] = health
     app[keys.SETTINGS] = settings
-    app[keys.MEMORY] = Memory()
+    app[keys.MEMORY] = memory
     app[keys.CLOCK] = clock
     app[keys.ROOM] = asyncio.Semaphore(_THREADS)
-    for route in reversed(
-        ROUTES
-    ):  # the longer paths stand last and are asked for most, and each one before it costs time
+    for route in ROUTES:
         resource = app.router.add_resource(_pattern(route.path))
         rule = Rule(resource.canonical, route.scope)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):

@@ -15,6 +15,8 @@ from servicegraph_api.fragments import Fragments
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import web
+
     from servicegraph.graph.columns import Mark
 
 _ROOM = 32 * 1024 * 1024
@@ -32,6 +34,8 @@ class Answer:
     headers: Mapping[str, str]
     tag: str
     """The entity tag without its quotes."""
+    route: web.AbstractRoute | None = None
+    """Whose answer it is; None for one that is not kept."""
 
 
 class Memory:

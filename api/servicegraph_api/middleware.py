@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from servicegraph import log, metrics
-from servicegraph_api import keys, problems
+from servicegraph_api import answers, keys, problems
+from servicegraph_api.memory import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp.typedefs import Middleware
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from servicegraph.model.ports import GraphReader
     from servicegraph_api.answers import Handler
     from servicegraph_api.guard import Guard
+    from servicegraph_api.memory import Memory
+
+    Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _log = log.get(__name__)
 
@@ -50,37 +54,73 @@ class Rule:
         counter()
 
 
-def around(reader: GraphReader, guard: Guard, rules: Mapping[web.AbstractRoute, Rule]) -> Middleware:
-    """What is to be done around every request.
+class Doorman:
+    """Does around every request what has to be done.
 
     Args:
         reader: says which graph answers are made from.
         guard: lets requests in.
+        memory: the answers that are remembered.
         rules: by route of the application.
     """
-    others = Rule(_UNMATCHED, None)
 
-    @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer `request` with `handler`, whatever happens."""
+    def __init__(
+        self, reader: GraphReader, guard: Guard, memory: Memory, rules: Mapping[web.AbstractRoute, Rule]
+    ) -> None:
+        self._reader = reader
+        self._guard = guard
+        self._memory = memory
+        self._rules = rules
+        self._others = Rule(_UNMATCHED, None)
+
+    def before(self, handle: Serve) -> Serve:
+        """`handle`, but for what is remembered, which needs not be routed: that is a quarter of the work."""
+
+        async def first(request: web.BaseRequest) -> web.StreamResponse:
+            assert isinstance(request, web.Request)
+            found = answers.remembered(request, self._reader, self._memory)
+            if found is None or found.route is None:
+                return await handle(request)
+            return await self._answer(request, self._rules[found.route], found)
+
+        return first
+
+    @property
+    def middleware(self) -> Middleware:
+        """What goes around the handlers of the application."""
+
+        @web.middleware
+        async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+            rule = self._rules.get(request.match_info.route, self._others)
+            return await self._answer(request, rule, handler)
+
+        return around
+
+    async def _answer(self, request: web.Request, rule: Rule, how: Handler | Answer) -> web.StreamResponse:
+        """Answer `request` as `how` does, whatever happens."""
         began = perf_counter()
-        rule = rules.get(request.match_info.route, others)
         verdict = None
+        response: web.StreamResponse
         try:
-            key, verdict = await guard.admit(request, rule.scope)
-            if key is not None:
-                request[keys.CALLER] = key
-            response = await handler(request)
+            key, verdict = await self._guard.admit(request, rule.scope)
+            if isinstance(how, Answer):
+                response = answers.sent(how, request)
+            else:
+                if key is not None:
+                    request[keys.CALLER] = key
+                response = await how(request)
         except Exception as error:  # noqa: BLE001 - the last line before the client
             response = _refusal(error, request, rule.route)
         if verdict is not None:
             verdict.tell(response.headers)
-        _mark(response, reader)
+        _mark(response, self._reader)
         rule.observe(perf_counter() - began)
         rule.count(response.status)
         return response
 
-    return answer
+
+DOORMAN = web.AppKey("doorman", Doorman)
+"""Held by the application, so that who listens for it lets the doorman stand before it."""
 
 
 def _refusal(error: Exception, request: web.Request, route: str) -> web.Response:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from servicegraph_api.connection import Connection
+from servicegraph_api.middleware import DOORMAN
 
 if TYPE_CHECKING:
     import ssl
@@ -50,6 +51,8 @@ async def listening(
     await runner.setup()
     try:
         assert runner.server is not None
+        if DOORMAN in app:
+            runner.server.request_handler = app[DOORMAN].before(runner.server.request_handler)
         loop = asyncio.get_running_loop()
         sockets = await loop.create_server(
             partial(Connection, runner.server, loop=loop),

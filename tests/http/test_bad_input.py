@@ -202,7 +202,7 @@ async def test_what_will_pass_by_itself_is_unavailable_not_failed(
     assert reply.detail == "Postgres cannot be reached or cannot serve now."
 
 
-def _once(first: Callable[[], Snapshot], then: Snapshot | None) -> Callable[[], Snapshot | None]:
-    """Call `first` the first time, answer `then` from there on."""
-    calls = [first]
-    return lambda: calls.pop()() if calls else then
+def _once(fail: Callable[[], Snapshot], snapshot: Snapshot | None) -> Callable[[], Snapshot | None]:
+    """Answer `snapshot` to who looks for a remembered answer, `fail` the handler, and answer `snapshot` from there on."""
+    calls: list[Callable[[], Snapshot | None]] = [fail, lambda: snapshot]
+    return lambda: calls.pop()() if calls else snapshot
