@@ -31,7 +31,7 @@ def outcome(
         left_out: those among them of which nothing is stored.
         health: of the source, after the poll.
     """
-    shown = [one for raw_key, one in resolved.sightings.items() if raw_key not in left_out]
+    shown = [one for raw_key, one in resolved.sightings.items() if not left_out or raw_key not in left_out]
     trusted = [one for one in shown if not one.quarantined]
     unplaced = _Unplaced(trusted)
     return PollOutcome(

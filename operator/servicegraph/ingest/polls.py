@@ -31,6 +31,7 @@ from servicegraph.store.providers import StoredProvider
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from collections.abc import Set as AbstractSet
 
     import asyncpg
 
@@ -141,10 +142,11 @@ class _Storing:
         health = before.health if before else SourceHealth()
         resolved = await _resolved(poll, self._declared)
         verdict = judge(health, poll, resolved.trusted)
-        came_to = outcome(resolved, (), (), verdict.health)
         if poll.calls or verdict.ages:
             unseen = Unseen(health.last_good_at, verdict, self._thresholds)
             came_to = await self._compare(number, poll, resolved, unseen)
+        else:
+            came_to = outcome(resolved, (), (), verdict.health)
         self.polled.outcomes[source.name] = came_to
         if not verdict.repeated:
             await self._settle(before, number, poll, verdict, came_to)
@@ -170,8 +172,9 @@ class _Storing:
         shown = resolved.sightings
         ends = {end for one in shown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
-        waiting = waiting_calls(shown, ends - ids.keys(), MOST_NEW_SERVICES)
-        made = await self._make(shown, waiting, ids)
+        new = ends - ids.keys()
+        waiting = waiting_calls(shown, new, MOST_NEW_SERVICES)
+        made = await self._make(shown, waiting, new)
         resolver = Resolver(poll.source, self._declared)
         comparison = Comparison(shown, waiting, ids | made, resolver, unseen, poll.at)
         async for page in sightings.sightings(self._conn, provider):
@@ -188,12 +191,14 @@ class _Storing:
         return outcome(resolved, waiting, left_out, unseen.verdict.health)
 
     async def _make(
-        self, calls: Mapping[str, Sighting], waiting: Collection[str], ids: Mapping[ServiceKey, int]
+        self, calls: Mapping[str, Sighting], waiting: Collection[str], new: AbstractSet[ServiceKey]
     ) -> dict[ServiceKey, int]:
         """Store the services that calls are the first to name, but for those of calls that wait."""
+        if not new:
+            return {}
         coming = (one for raw_key, one in calls.items() if raw_key not in waiting)
         made = await write.make_services(
-            self._conn, {end for one in coming for end in (one.source, one.target)} - ids.keys()
+            self._conn, {end for one in coming for end in (one.source, one.target) if end in new}
         )
         self.written["services", "insert"] += len(made)
         return made
@@ -205,7 +210,8 @@ class _Storing:
             return
         ends = {end for one in unknown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
-        made = await self._make(unknown, waiting_calls(unknown, ends - ids.keys(), room), ids)
+        new = ends - ids.keys()
+        made = await self._make(unknown, waiting_calls(unknown, new, room), new)
         comparison.learn(ids | made)
         # Whoever named them may be forgotten by this very poll.
         self.polled.loose |= set(made.values())
@@ -221,11 +227,10 @@ class _Storing:
         self, provider: int, poll: Poll, shown: Collection[str], left_out: Collection[str]
     ) -> None:
         """Keep how much calls are made, as far as the poll knows it."""
-        known = {call.raw_key: bucket for call, bucket in poll.calls.items() if bucket is not None}
         buckets = {
             raw_key: bucket
-            for raw_key, bucket in known.items()
-            if raw_key in shown and raw_key not in left_out
+            for call, bucket in poll.calls.items()
+            if bucket is not None and (raw_key := call.raw_key) in shown and raw_key not in left_out
         }
         self.written["volumes", "update"] += await volumes.keep(self._conn, provider, buckets, poll.at)
 
