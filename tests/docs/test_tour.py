@@ -66,7 +66,7 @@ def test_the_tour_shows_the_circle_its_event_and_its_condition(told: str) -> Non
 
 
 def test_the_tour_shows_the_warning_of_who_closes_the_circle(told: str) -> None:
-    way = " → ".join(("paymentservice", "checkoutservice", "paymentservice"))
+    way = "paymentservice → checkoutservice → paymentservice"
     warning = f"Warning: SG101 closes a circle of 2 (Warning) in online-boutique: {way}\n"
     assert warning in after(told, "kubectl apply -f scripts/circle.yaml")
 

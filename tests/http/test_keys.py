@@ -63,7 +63,9 @@ async def test_a_key_opens_to_head_as_to_get(served: Serving) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["nonsense", "", slipped(KEY), KEY[:-1], f"{KEY}0", KEY.lower(), "sg_", "\u00e9" * 61, "x" * 8_000]
+    "key",
+    ["nonsense", "", slipped(KEY), KEY[:-1], f"{KEY}0", KEY.lower(), "sg_", "\u00e9" * 61, "x" * 8_000],
+    ids=range(9),  # the key differs in each worker, and names of tests must not
 )
 async def test_what_is_no_key_is_told_what_one_looks_like(served: Serving, key: str) -> None:
     reply = await served.get(SERVICES, key=key)
@@ -137,6 +139,7 @@ async def test_every_scope_may_read(served: Serving, scope: Scope) -> None:
         f"/metrics?token={KEY}",
         f"{SERVICES}?q={slipped(KEY)}",
     ],
+    ids=range(7),
 )
 async def test_a_key_in_the_url_is_refused_and_not_repeated(served: Serving, path: str) -> None:
     for key in (KEY, None):
