@@ -118,7 +118,7 @@ async def test_without_a_key_the_way_to_one_is_shown(served: Serving) -> None:
     assert "SERVICEGRAPH_API_KEY holds, and that is not set" in result.stderr
 
 
-@pytest.mark.parametrize("key", [KEY[:-1], f"{KEY}\n{KEY}", "secret"])
+@pytest.mark.parametrize("key", [KEY[:-1], f"{KEY}\n{KEY}", "secret"], ids=["cut", "twice", "another"])
 async def test_what_is_no_key_is_neither_sent_nor_shown(served: Serving, key: str) -> None:
     result = await run(served.url, "shop/frontend", key=key)
     assert result.exit_code == 1
