@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import circles, in_memory, stored, telemetry
+from benchmarks import circles, in_memory, stored, telemetry, web
 from benchmarks.rows import HEADING
 
 from servicegraph import log
 
-MODULES = (in_memory, circles, stored, telemetry)
+MODULES = (in_memory, circles, stored, telemetry, web)
 
 
 def main() -> int:

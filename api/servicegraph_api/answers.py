@@ -8,7 +8,7 @@ for a first snapshot, reading the query, choosing the format, the entity tag and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,8 @@ def from_snapshot(tell: Tell, known: Sequence[Parameter[Any]], formats: Sequence
         form, media = negotiation.choose(formats, wanted, accept)
         body = tell(Ask(snapshot, request.match_info, asked, form, memory))
         answer = _finish(body, media, snapshot, repr((request.rel_url.path_safe, asked.normal)))
-        memory.keep((request.raw_path, accept), replace(answer, route=request.match_info.route))
+        answer.route = request.match_info.route
+        memory.keep((request.raw_path, accept), answer)
         return sent(answer, request)
 
     return handler
@@ -122,7 +123,8 @@ def _graph(request: web.Request) -> tuple[Snapshot, Memory]:
 
 
 def _accept(request: web.Request) -> str:
-    return ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+    headers = request.headers
+    return ",".join(headers.getall(hdrs.ACCEPT)) if hdrs.ACCEPT in headers else ""
 
 
 def sent(answer: Answer, request: web.Request) -> web.Response:
@@ -142,6 +144,7 @@ def _finish(body: bytes, media: str, snapshot: Snapshot, question: str, version:
     made_of = repr((__version__, mark.history, mark.version, media, question))
     tag = blake2b(made_of.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
     headers = {
+        **problems.ALWAYS,
         hdrs.CONTENT_TYPE: media if media == JSON.media[0] else f"{media}; charset=utf-8",
         hdrs.ETAG: f'"{tag}"',
         hdrs.CACHE_CONTROL: "no-cache",

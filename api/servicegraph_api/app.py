@@ -63,7 +63,8 @@ def create_app(
     app[keys.MEMORY] = memory
     app[keys.CLOCK] = clock
     app[keys.ROOM] = asyncio.Semaphore(_THREADS)
-    for route in ROUTES:
+    # A path is held against one route after the other: the long ones, of which most is asked, first.
+    for route in sorted(ROUTES, key=lambda route: -route.path.count("/")):
         resource = app.router.add_resource(_pattern(route.path))
         rule = Rule(resource.canonical, route.scope)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):

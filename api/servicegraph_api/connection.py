@@ -125,7 +125,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError
         response = problems.response(problem)
-        response.headers["Server"] = "servicegraph"
+        response.headers.update(problems.ALWAYS)
         response.force_close()
         return response
 
@@ -169,7 +169,6 @@ def _whole(problem: Problem) -> bytes:
         **response.headers,
         "Content-Length": str(len(body)),
         "Connection": "close",
-        "Server": "servicegraph",
     }
     lines = [
         f"HTTP/1.1 {problem.status} {problem.status.phrase}",

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from servicegraph import metrics
 from servicegraph.graph import pictures
-from servicegraph.graph.traverse import MAX_EDGES, MAX_NODES, Subgraph, subgraph
+from servicegraph.graph.traverse import MAX_DEPTH, MAX_EDGES, MAX_NODES, Subgraph, subgraph
 from servicegraph.model.vocabulary import Flag, Mode
 from servicegraph_api import lookup
 from servicegraph_api import parameters as p
 from servicegraph_api.cycles import names_in
-from servicegraph_api.fragments import dumps, joined, protocol
+from servicegraph_api.fragments import dumps, protocol
 from servicegraph_api.negotiation import DOT, JSON
 
 if TYPE_CHECKING:
     from servicegraph_api.answers import Ask
 
 _TRUNCATED = f"more than {MAX_NODES:,} services or {MAX_EDGES:,} edges: the farthest are left out; ask for fewer hops or filter"
+
+_DISTANCE = [b',"distance":%d}' % hops for hops in range(MAX_DEPTH + 1)]
+"""The end of a node that is so many hops away."""
 
 
 def dependencies(ask: Ask) -> bytes:
@@ -42,13 +45,22 @@ def _document(ask: Ask, found: Subgraph) -> bytes:
         "as_of": snapshot.mark.as_of,
         "truncated": found.truncated,
     }
-    nodes = joined(
-        b'%s,"distance":%d}' % (ask.memory.fragments.node(snapshot, position)[:-1], distance)
-        for position, distance in zip(found.nodes.tolist(), found.distance.tolist(), strict=True)
-    )
-    edges = joined(ask.memory.fragments.edge(snapshot, position) for position in found.edges.tolist())
+    fragments = ask.memory.fragments
+    nodes = fragments.nodes(snapshot, found.nodes.tolist())
+    distances = found.distance.tolist()
     tail = {"cycles": names_in(snapshot, found.edges), "warnings": _warnings(ask, found)}
-    return b'%s,"nodes":%s,"edges":%s,%s' % (dumps(head)[:-1], nodes, edges, dumps(tail)[1:])
+    # One join: an answer is long, and each further copy of it takes as long as the walk.
+    return b"".join(
+        (
+            dumps(head)[:-1],
+            b',"nodes":[',
+            b",".join([node[:-1] + _DISTANCE[hops] for node, hops in zip(nodes, distances, strict=True)]),
+            b'],"edges":[',
+            b",".join(fragments.edges(snapshot, found.edges.tolist())),
+            b"],",
+            dumps(tail)[1:],
+        )
+    )
 
 
 def _warnings(ask: Ask, found: Subgraph) -> list[str]:

@@ -7,7 +7,7 @@ faster than writing each answer anew. The shapes here are the contract: one for 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -16,7 +16,7 @@ from servicegraph.model.packed import written
 from servicegraph.model.vocabulary import Flag, Mode, Requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from servicegraph.graph.columns import Node
     from servicegraph.graph.snapshot import Snapshot
@@ -47,6 +47,16 @@ class Fragments:
         if found is None:
             found = _remember(self._edges, position, edge(snapshot, position))
         return found
+
+    def nodes(self, snapshot: Snapshot, positions: Sequence[int]) -> list[bytes]:
+        """The nodes at `positions`."""
+        found = list(map(self._nodes.get, positions))
+        return _whole(found) or [self.node(snapshot, position) for position in positions]
+
+    def edges(self, snapshot: Snapshot, positions: Sequence[int]) -> list[bytes]:
+        """The edges at `positions`."""
+        found = list(map(self._edges.get, positions))
+        return _whole(found) or [self.edge(snapshot, position) for position in positions]
 
 
 def dumps(value: Any) -> bytes:
@@ -120,6 +130,11 @@ def _providers(snapshot: Snapshot, position: int) -> list[dict[str, Any]]:
 
 def _time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _whole(found: list[bytes | None]) -> list[bytes] | None:
+    """The pieces, if none is missing; most answers are made of pieces that are all known."""
+    return cast("list[bytes]", found) if all(found) else None
 
 
 def _remember(known: dict[int, bytes], position: int, value: dict[str, Any]) -> bytes:

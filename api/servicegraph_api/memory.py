@@ -26,7 +26,7 @@ _OVERHEAD = 1024
 """Bytes that an answer takes beside its body and its key: headers and bookkeeping."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A finished answer: 200, or 304 for who has it already."""
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-_CONTENT_TYPE_OPTIONS = "X-Content-Type-Options"
 _UNMATCHED = "unmatched"
 """The route label of everything that matches no route, so that paths made up by clients make no series."""
 
@@ -134,8 +133,8 @@ def _refusal(error: Exception, request: web.Request, route: str) -> web.Response
 def _mark(response: web.StreamResponse, reader: GraphReader) -> None:
     """Say which graph this is, unless the answer has said so, and whether it may lag behind."""
     headers = response.headers
-    headers[hdrs.SERVER] = "servicegraph"
-    headers[_CONTENT_TYPE_OPTIONS] = "nosniff"
+    if hdrs.SERVER not in headers:
+        headers.update(problems.ALWAYS)
     snapshot = reader.current()
     if snapshot is None:
         return

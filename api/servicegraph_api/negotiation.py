@@ -16,6 +16,9 @@ from servicegraph_api.problems import Problem, cut
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_EVERYTHING = frozenset({"", "*/*"})
+"""What most clients accept."""
+
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 
 
@@ -45,6 +48,8 @@ def choose(offered: Sequence[Format], wanted: Format | None, accept: str) -> tup
         Problem: 406, when nothing of it is acceptable.
     """
     formats = offered if wanted is None else (wanted,)
+    if accept in _EVERYTHING:
+        return formats[0], formats[0].media[0]
     ranges = list(_ranges(accept)) if accept.strip() else [("*/*", 1.0)]
     options = [(form, media) for form in formats for media in form.media]
     best = max(options, key=lambda option: _quality(option[1], ranges))

@@ -17,6 +17,9 @@ from servicegraph.errors import BadInput, Retry, ServicegraphError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ALWAYS = {"Server": "servicegraph", "X-Content-Type-Options": "nosniff"}
+"""Headers of every answer."""
+
 _RETRY_AFTER = "1"
 """Seconds: what passes by itself here (a first load, a failover) takes about as long."""
 
