@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from servicegraph import settings
 from support.documents import ROOT, blocks, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from servicegraph.local.prometheus.programs import Program
 
@@ -53,23 +54,29 @@ def shell(tmp_path_factory: pytest.TempPathFactory, prometheus_program: Program)
         type_in(folder, "servicegraph local down")
 
 
-def typed(page: Path, folder: Path) -> str:
-    """Save what the page says to save, type what it says to type."""
-    found = blocks(page.read_text())
-    for block in found:
-        if block.file is not None:
-            (folder / block.file).write_text(block.text)
-    commands = "".join(block.text for block in found if block.runs)
-    return type_in(folder, f'eval "$(servicegraph local env)"\n{commands}')
+@pytest.fixture(scope="module")
+def typed(shell: Path) -> Callable[[Path], str]:
+    """Saves what a page says to save, types what it says to type; once, as a reader would, however many tests look at it."""
+
+    @cache
+    def type_page(page: Path) -> str:
+        found = blocks(page.read_text())
+        for block in found:
+            if block.file is not None:
+                (shell / block.file).write_text(block.text)
+        commands = "".join(block.text for block in found if block.runs)
+        return type_in(shell, f'eval "$(servicegraph local env)"\n{commands}')
+
+    return type_page
 
 
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_can_be_typed_as_it_stands(shell: Path, page: Path) -> None:
-    assert typed(page, shell)
+def test_a_page_can_be_typed_as_it_stands(typed: Callable[[Path], str], page: Path) -> None:
+    assert typed(page)
 
 
-def test_the_readme_shows_the_graph_that_the_boutique_declares(shell: Path) -> None:
-    said = typed(ROOT / "README.md", shell)
+def test_the_readme_shows_the_graph_that_the_boutique_declares(typed: Callable[[Path], str]) -> None:
+    said = typed(ROOT / "README.md")
     answer, _ = json.JSONDecoder().raw_decode(said, said.index('{"root"'))
     edges = {(edge["source"], edge["target"]) for edge in answer["edges"]}
 
@@ -88,7 +95,9 @@ def test_the_readme_shows_the_graph_that_the_boutique_declares(shell: Path) -> N
     assert edges == below_frontend
 
 
-def test_the_first_manifest_of_the_readme_is_drawn_with_its_three_targets(shell: Path) -> None:
-    said = typed(ROOT / "README.md", shell)
+def test_the_first_manifest_of_the_readme_is_drawn_with_its_three_targets(
+    typed: Callable[[Path], str],
+) -> None:
+    said = typed(ROOT / "README.md")
     drawn = said[said.rindex("flowchart") :]
     assert all(name in drawn for name in ("checkout", "payment", "orders", "stripe"))
