@@ -39,9 +39,9 @@ async def read_circles(conn: Connection) -> Snapshot:
         SchemaMissing: a table has lost what the migration put there.
         StoreUnavailable: Postgres sends what cannot be read.
     """
-    copy = await columns.copied(conn, columns.ALERTABLE_PAIRS)
-    pairs = columns.pairs(copy)
-    found = await asyncio.to_thread(entangled, *pairs) if len(copy) > LARGE else entangled(*pairs)
+    pairs = await columns.alertable_pairs(conn)
+    many = sum(ends.nbytes for ends in pairs) > LARGE
+    found = await asyncio.to_thread(entangled, *pairs) if many else entangled(*pairs)
     return await _among(conn, found.tolist())
 
 
