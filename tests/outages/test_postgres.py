@@ -31,6 +31,7 @@ def test_an_operator_that_starts_before_postgres_waits_and_says_so(scene: Scene)
 
         scene.heal()
         eventually(lambda: operator.get("/readyz").status == 200, "it is ready once Postgres is there")
+        eventually(lambda: operator.get("/api/v1/edges").status == 200, "and knows the keys a moment later")
         team.settle(operator)
         eventually(lambda: not operator.degraded(), "nothing is wrong any more")
     finally:
