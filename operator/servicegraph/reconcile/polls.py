@@ -224,6 +224,13 @@ class Polls:
                     await self._wait(error, backoff)
                     continue
                 _log.warning("source.not_forgotten", source=name, error=error.message)
+            except Exception as error:  # noqa: BLE001 - a fault in one source must not stop all the others
+                _log.exception("source.fault", source=name)
+                self._health.report(
+                    STORING, f"servicegraph failed on forgetting {name}: {type(error).__name__}"
+                )
+                await asyncio.sleep(backoff.next())
+                continue
             else:
                 _log.info("source.forgotten", source=name)
                 self._health.clear(STORING)

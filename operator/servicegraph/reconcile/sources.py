@@ -170,10 +170,13 @@ class Sources:
         backoff = Backoff(first=0.2, cap=5.0)
         while True:
             try:
-                return await stored_sources(self._engine)
+                stored = await stored_sources(self._engine)
             except ServicegraphError as error:
                 self._health.report(STORING, f"what telemetry shows waits to be stored: {error.message}")
                 await asyncio.sleep(backoff.next())
+            else:
+                self._health.clear(STORING)
+                return stored
 
     def _existing(self) -> set[str]:
         implicit = {DEFAULT_NAME} if self._implicit else set()
