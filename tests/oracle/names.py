@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from oracle.bodies import Body
 
-NOBODY = {"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster"}
+NOBODY = {"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster", "unknown_service"}
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 
@@ -48,6 +48,8 @@ class End(NamedTuple):
     silent: bool
     """It has sent no span."""
     database: bool = False
+    calls: bool = False
+    """It is the caller."""
 
     @property
     def own(self) -> str:
@@ -85,10 +87,15 @@ class Names:
         server_at = place(raw.server, raw.server_namespace)
         database = raw.connection == "database"
         mute = database or raw.virtual == "server"
+        caller = End(raw.client, raw.client_namespace, server_at, raw.virtual == "client", calls=True)
+        source = self.end(caller)
+        found_at = source.split("/", maxsplit=1)[0].removeprefix("-")
+        beside = found_at if mute else client_at
         return Read(
-            self.end(End(raw.client, raw.client_namespace, server_at, raw.virtual == "client")),
-            self.end(End(raw.server, raw.server_namespace, client_at, mute, database)),
+            source,
+            self.end(End(raw.server, raw.server_namespace, beside, mute, database)),
             is_nobody(raw.client, virtual=raw.virtual == "client")
+            or self.is_stranger(caller)
             or is_nobody(raw.server, virtual=raw.virtual == "server"),
         )
 
@@ -100,9 +107,10 @@ class Names:
             name = name.split(".svc", maxsplit=1)[0].split(".")[-2]
         elif not said.label and said.silent:
             name = re.sub(r":[0-9]+$", "", name)
-            is_outside = "." in name or is_address(name) or (said.elsewhere, name) in self.outside
-            if is_outside and not self.is_known(where, name):
-                return printed("", name, "External")
+            if not self.is_known(where, name):
+                if self.is_external(said, name):
+                    return printed("", name, "External")
+                name, where = self.near(name, "datastore" if said.database else None) or (name, where)
         if not self.is_known(where, name):
             certain = re.fullmatch(rf"(.+)-({RANDOM}{{8,10}}|[0-9]{{8}})-{RANDOM}{{5}}", name)
             likely = re.fullmatch(rf"(.+)-{RANDOM}{{5}}", name)
@@ -111,13 +119,39 @@ class Names:
         if not where:
             places = self.places(name, "datastore" if said.database else None)
             where = places.pop() if len(places) == 1 else ""
-        kinds = self.kinds.get((where, name), set())
+        kinds = self.kinds.get((where, name), set()) if where else set[str]()
         kind = "datastore" if said.database else min(kinds) if len(kinds) == 1 else "service"
         return printed(where, name.replace(":", "%3A"), kind.capitalize())
 
+    def is_external(self, said: End, name: str) -> bool:
+        """Whether what sends no spans, and is not known where it would be, is outside."""
+        if said.calls:
+            return False
+        if (said.elsewhere, name) in self.outside:
+            return True
+        if said.database:
+            return False
+        is_only_there = ("", name) in self.kinds and not self.places(name, None)
+        if not (said.own or said.elsewhere) and is_only_there:
+            return True
+        return ("." in name or is_address(name)) and self.near(name, None) is None
+
+    def near(self, name: str, kind: str | None) -> tuple[str, str] | None:
+        """What a host `service.namespace` means, if that is declared, as that kind if one is given."""
+        one, _, at = name.partition(".")
+        kinds = self.kinds.get((at, one), set()) if at else set[str]()
+        return (one, at) if kinds and (kind is None or kind in kinds) else None
+
+    def is_stranger(self, said: End) -> bool:
+        """Whether a caller without spans is a host that nobody declares."""
+        name = re.sub(r":[0-9]+$", "", said.name)
+        if not said.silent or said.own or "." not in name:
+            return False
+        return not self.is_known(said.elsewhere, name) and self.near(name, None) is None
+
     def places(self, name: str, kind: str | None) -> set[str]:
         """Where that name is declared, as that kind if one is given."""
-        named = [(at, kinds) for (at, one), kinds in self.kinds.items() if one == name]
+        named = [(at, kinds) for (at, one), kinds in self.kinds.items() if at and one == name]
         return {at for at, kinds in named if kind is None or kind in kinds}
 
     def is_known(self, where: str, name: str) -> bool:

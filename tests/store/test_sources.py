@@ -86,6 +86,15 @@ async def test_services_that_are_new_in_crowds_come_bit_by_bit_and_quarantined_o
     assert outcome.failure is None
 
 
+async def test_calls_that_never_came_into_the_graph_are_not_missed_when_they_stay_away(otel: Polling) -> None:
+    known = [call(f"a{number:02}>hub") for number in range(30)]
+    await otel.sees(*known)
+    await otel.sees(*known, *(call(f"s{number:05}>t{number:05}") for number in range(4 * MOST_NEW_SERVICES)))
+    assert otel.last is not None
+    outcome = await otel.sees(*known, *(call(f"s{number:05}>t{number:05}") for number in range(900)))
+    assert outcome.failure is None
+
+
 async def test_a_crowd_of_new_names_for_known_calls_moves_them_bit_by_bit_too(
     otel: Polling, rows: Rows
 ) -> None:

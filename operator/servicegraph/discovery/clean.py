@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from servicegraph.model.telemetry import Connection, RawCall, VirtualEnd
+from servicegraph.model.telemetry import NO_CALLER, Connection, RawCall, VirtualEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +53,11 @@ class Cleaner:
             return Why.NO_NAME
         # A word that nobody knows is a plain call.
         connection = _CONNECTIONS.get(_first(series, said.connection_type), Connection.DIRECT)
-        virtual = _virtual(
-            _first(series, said.virtual_node), connection, bool(client_namespace), bool(server_namespace)
-        )
+        virtual = VirtualEnd.NONE
+        if (word := _first(series, said.virtual_node)) in _VIRTUAL:
+            virtual = _VIRTUAL[word]
+        elif connection is Connection.VIRTUAL:
+            virtual = _silent_end(client, client_namespace, server_namespace)
         return RawCall(client, server, client_namespace, server_namespace, connection, virtual)
 
     def _said(self, series: Mapping[str, str], spellings: tuple[str, ...]) -> str | Why:
@@ -84,13 +86,14 @@ def _first(series: Mapping[str, str], spellings: tuple[str, ...]) -> str:
     return ""
 
 
-def _virtual(word: str, connection: Connection, client_placed: bool, server_placed: bool) -> VirtualEnd:  # noqa: FBT001 - a pair
-    """The end that sent no span: said by its label, else told by the end that lacks the namespace which the other has.
+def _silent_end(client: str, client_namespace: str, server_namespace: str) -> VirtualEnd:
+    """The end that sent no span, where no label says which: the one without the namespace which the other has.
 
-    Where a series says neither, it is not known: `user` may be no caller at all, or a service of that name.
+    Where neither has one, the client's name tells: a connector calls a client that sent no span `user`, so that any other
+    name is one that a span has said, and the server is the silent end. Where both have one it is not known.
     """
-    if word in _VIRTUAL:
-        return _VIRTUAL[word]
-    if connection is Connection.VIRTUAL and client_placed != server_placed:
-        return VirtualEnd.SERVER if client_placed else VirtualEnd.CLIENT
-    return VirtualEnd.NONE
+    if client_namespace and server_namespace:
+        return VirtualEnd.NONE
+    if client_namespace or server_namespace:
+        return VirtualEnd.SERVER if client_namespace else VirtualEnd.CLIENT
+    return VirtualEnd.CLIENT if client == NO_CALLER else VirtualEnd.SERVER

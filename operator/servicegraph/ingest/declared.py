@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from servicegraph.model.ids import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,15 +27,20 @@ class Declared:
         self._places: dict[str, set[str]] = defaultdict(set)
         for node in nodes:
             self._kinds[node.namespace, node.name].add(node.kind)
-            self._places[node.name].add(node.namespace)
+            if node.kind != Kind.EXTERNAL:
+                self._places[node.name].add(node.namespace)
 
     def kinds(self, namespace: str, name: str) -> frozenset[str]:
         """The kinds in which that name is declared in that place."""
         return frozenset(self._kinds.get((namespace, name), ()))
 
     def places(self, name: str, kind: str | None = None) -> list[str]:
-        """Where that name is declared, of whatever kind or of one."""
+        """Where that name is declared, of whatever kind or of one; an External is in no place."""
         return [at for at in self._places.get(name, ()) if kind is None or kind in self._kinds[at, name]]
+
+    def is_only_outside(self, name: str) -> bool:
+        """Whether that name is declared as an External, and in no place as anything else."""
+        return Kind.EXTERNAL in self._kinds.get(("", name), ()) and not self._places.get(name)
 
     def is_called_outside(self, namespace: str, name: str) -> bool:
         """Whether somebody in that place is declared to call the External of that name."""

@@ -26,6 +26,13 @@ _HOST = re.compile(r"((?:[a-z0-9_-]+\.){1,2}[a-z0-9-]+)\.svc(?:\.[a-z0-9-]+)*\.?
 """`redis.shop.svc.cluster.local`, and with the pod before it `redis-0.redis.shop.svc`."""
 
 
+_NODE = re.compile(r"ip(?:-[0-9]{1,3}){4}(?:\..+)?")
+"""`ip-10-1-2-3.ec2.internal`: a machine of a cloud, by its address."""
+_POD_HOST = re.compile(r"[0-9a-f]*(?:-[0-9a-f]*){2,7}\.[a-z0-9-]+\.pod(?:\.[a-z0-9-]+)*\.?", re.IGNORECASE)
+"""`10-1-2-3.shop.pod.cluster.local`: a pod, by its address."""
+_SHORT_HOST = re.compile(r"([a-z0-9_-]+)\.([a-z0-9-]+)", re.IGNORECASE)
+
+
 class Host(NamedTuple):
     """What a host name of the cluster names."""
 
@@ -50,6 +57,12 @@ def cluster_host(name: str) -> Host | None:
     return Host(service, namespace)
 
 
+def short_host(name: str) -> Host | None:
+    """The service that `redis.shop` means if it is a host of the cluster, as resolvers there take it; None for other forms."""
+    found = _SHORT_HOST.fullmatch(name)
+    return Host(found[1].lower(), found[2].lower()) if found else None
+
+
 def without_port(name: str) -> str:
     """The host of `host:port` or `[address]:port`; anything else as it is."""
     found = _PORT.fullmatch(name)
@@ -58,11 +71,12 @@ def without_port(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def is_address(name: str) -> bool:
-    """Whether it is an IP address, perhaps with a port or a zone."""
+    """Whether it is an IP address, perhaps with a port or a zone, or a host name that spells one."""
+    host = without_port(name)
     try:
-        ip_address(without_port(name).partition("%")[0])
+        ip_address(host.partition("%")[0])
     except ValueError:
-        return False
+        return bool(_NODE.fullmatch(host) or _POD_HOST.fullmatch(host))
     return True
 
 

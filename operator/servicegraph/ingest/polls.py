@@ -32,6 +32,7 @@ from servicegraph.store.providers import StoredProvider
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     import asyncpg
 
@@ -161,7 +162,11 @@ class _Storing:
             group = source.url
         if verdict.ages:
             sees = frozenset(map(str, source.sees))
-        after = StoredProvider(number, group, sees, verdict.health)
+        health = verdict.health
+        if verdict.ages:
+            # Calls that wait are not in the graph: that they stay away is no drop.
+            health = replace(health, last_edges=came_to.edges)
+        after = StoredProvider(number, group, sees, health)
         await providers.write_provider(self._conn, after, source, entry(poll, came_to))
         self.written["providers", "update" if before else "insert"] += 1
         known = (before.group, before.sees) if before else (group, frozenset[str]())
@@ -173,13 +178,13 @@ class _Storing:
         ends = {end for one in shown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
         new = ends - ids.keys()
-        waiting = waiting_calls(shown, new, MOST_NEW_SERVICES)
+        waiting = waiting_calls(shown, new, MOST_NEW_SERVICES, self._declared, poll.at)
         made = await self._make(shown, waiting, new)
         resolver = Resolver(poll.source, self._declared)
         comparison = Comparison(shown, waiting, ids | made, resolver, unseen, poll.at)
         async for page in sightings.sightings(self._conn, provider):
             comparison.look_at(page)
-        await self._place(comparison, MOST_NEW_SERVICES - len(made))
+        await self._place(comparison, MOST_NEW_SERVICES - len(made), poll.at)
         differences = comparison.finish(await self._expected(comparison))
         stamp = Stamp(self._stamp.version, self._stamp.at, provider, poll.source.name)
         if differences:
@@ -203,7 +208,7 @@ class _Storing:
         self.written["services", "insert"] += len(made)
         return made
 
-    async def _place(self, comparison: Comparison, room: int) -> None:
+    async def _place(self, comparison: Comparison, room: int, at: datetime) -> None:
         """Find the services of what the poll does not show, whose names may be read otherwise by now."""
         unknown = comparison.unknown
         if not unknown:
@@ -211,7 +216,8 @@ class _Storing:
         ends = {end for one in unknown.values() for end in (one.source, one.target)}
         ids = await write.known_service_ids(self._conn, ends)
         new = ends - ids.keys()
-        made = await self._make(unknown, waiting_calls(unknown, new, room), new)
+        waiting = waiting_calls(unknown, new, room, self._declared, at)
+        made = await self._make(unknown, waiting, new)
         comparison.learn(ids | made)
         # Whoever named them may be forgotten by this very poll.
         self.polled.loose |= set(made.values())

@@ -5,8 +5,9 @@ all later ones. The rules are applied anew at every poll, also to calls that are
 and stores what comes of it.
 
 Where an end belongs, in this order: its label; its host name in the cluster; the source's default; where the other end is; the
-only place in which such a name is declared; nowhere. What sends no spans and is not declared there is External where a
-neighbour of the caller is declared to call the External of that name, or where its name is a host or an address outside.
+only place in which such a name is declared; nowhere. What is called, sends no spans and is not declared there is External
+where a neighbour of the caller is declared to call the External of that name, or where its name is a host or an address
+outside, which a database's never is. An External is in no place: it says nothing about where others are.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
-from servicegraph.ingest.names import cluster_host, is_address, shorter, without_port
+from servicegraph.ingest.names import Host, cluster_host, is_address, short_host, shorter, without_port
 from servicegraph.ingest.sighting import Resolved, Sighting
 from servicegraph.model.ids import NO_NAMESPACE, Kind, ServiceKey
-from servicegraph.model.telemetry import Connection, VirtualEnd
+from servicegraph.model.telemetry import NO_CALLER, UNNAMED, Connection, VirtualEnd
 from servicegraph.model.vocabulary import Evidence, Mode
 from servicegraph.store.sightings import RULES_APART
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     from servicegraph.ingest.declared import Declared
     from servicegraph.model.telemetry import RawCall, Source
-
-NO_CALLER = "user"
-"""Stands for whoever called, where that end is virtual; many a system has a service of that name all the same."""
 
 SELF_CALL = "self-call"
 UNREADABLE = "unreadable name"
@@ -123,14 +121,16 @@ class Resolver:
         mute_client, mute_server = virtual is _CLIENT, virtual is _SERVER
         source, why = self._end(client, _SILENT_CALLER if mute_client else _CALLER, server.place)
         called = _DATASTORE if database else _SILENT_CALLED if mute_server else _CALLED
-        target, why_target = self._end(server, called, client.place)
+        # What sends no spans is known by its caller alone, so it follows the caller wherever that was found.
+        beside = client.place if called is _CALLED else source.namespace or None
+        target, why_target = self._end(server, called, beside)
         if source == target:
             return SELF_CALL
         why = f"{why}{RULES_APART}{why_target}"
         quarantined = (
             client.is_nobody
             or server.is_nobody
-            or (mute_client and client.name == NO_CALLER)
+            or (mute_client and self._is_no_caller(client, server.place))
             or (mute_server and server.name == NO_CALLER)
         )
         if quarantined:
@@ -149,10 +149,22 @@ class Resolver:
     def nobodies(self, call: RawCall) -> tuple[str, ...]:
         """Those of the two names that name no service."""
         client, server = self._both(call)
-        ends = ((client, call.virtual is _CLIENT), (server, call.virtual is _SERVER))
-        return tuple(
-            word.name for word, virtual in ends if word.is_nobody or (virtual and word.name == NO_CALLER)
-        )
+        found = list[str]()
+        if client.is_nobody or (call.virtual is _CLIENT and self._is_no_caller(client, server.place)):
+            found.append(client.name)
+        if server.is_nobody or (call.virtual is _SERVER and server.name == NO_CALLER):
+            found.append(server.name)
+        return tuple(found)
+
+    def _is_no_caller(self, word: _Word, beside: str | None) -> bool:
+        """Whether a client without spans is no service: whoever called, or a host from outside, which nobody can walk from."""
+        if word.name == NO_CALLER:
+            return True
+        host = without_port(word.name)
+        if word.is_placed or "." not in host:
+            return False
+        is_declared = self._is_declared(self._default or beside, host)
+        return not is_declared and self._near_host(host, datastore=False) is None
 
     def _both(self, call: RawCall) -> tuple[_Word, _Word]:
         client = self._words.get((call.client, call.client_namespace))
@@ -171,7 +183,9 @@ class Resolver:
             label or (host.namespace if host else self._default),
             bool(label or host),
             bool(name) and _is_readable(name) and _is_readable(namespace),
-            not self._quarantine.isdisjoint((name, without_port(name))) or is_address(name),
+            not self._quarantine.isdisjoint((name, without_port(name)))
+            or name.startswith(f"{UNNAMED}:")
+            or is_address(name),
         )
         return word
 
@@ -196,14 +210,9 @@ class Resolver:
             name, place = host
             rules.append(BY_HOST)
         else:
-            if role.silent and without_port(name) != name:
-                name = without_port(name)
-                rules.append(WITHOUT_PORT)
-            place = self._default or beside
-            if role.silent and (why := self._why_outside(beside, place, name)):
-                return "", name, Kind.EXTERNAL.value, [*rules, why]
-            if place is not None:
-                rules.append(BY_DEFAULT if self._default else BESIDE)
+            place, name, is_external = self._beside(name, role, beside, rules)
+            if is_external:
+                return "", name, Kind.EXTERNAL.value, rules
         short = self._without_random_end(place, name)
         if short != name:
             name = short
@@ -212,19 +221,48 @@ class Resolver:
             places = self._declared.places(name, wanted)
             place = places[0] if len(places) == 1 else ""
             rules.append(BY_NAME if len(places) == 1 else NOWHERE)
-        kind = wanted or self._kind(place, name)
+        kind = wanted or (self._kind(place, name) if place else Kind.SERVICE.value)
         if kind not in {wanted, Kind.SERVICE.value}:
             rules.append(AS_DECLARED)
         return place, name, kind, rules
 
-    def _why_outside(self, beside: str | None, place: str | None, name: str) -> str | None:
-        """The rule that makes an External of what sends no spans; None where none does."""
-        if self._is_declared(place, name):
-            return None
+    def _beside(
+        self, name: str, role: _Role, beside: str | None, rules: list[str]
+    ) -> tuple[str | None, str, bool]:
+        """Place and name of an end that does not say where it is, and whether it is an External; adds the rules to `rules`."""
+        place = self._default or beside
+        if role.silent:
+            if without_port(name) != name:
+                name = without_port(name)
+                rules.append(WITHOUT_PORT)
+            if not self._is_declared(place, name):
+                if self._is_external(beside, place, name, role):
+                    rules.append(AS_EXTERNAL)
+                    return "", name, True
+                if near := self._near_host(name, datastore=role.datastore):
+                    rules.append(BY_HOST)
+                    return near.namespace, near.name, False
+                if role is _SILENT_CALLED and _is_outside(name):
+                    rules.append(OUTSIDE)
+                    return "", name, True
+        if place is not None:
+            rules.append(BY_DEFAULT if self._default else BESIDE)
+        return place, name, False
+
+    def _is_external(self, beside: str | None, place: str | None, name: str, role: _Role) -> bool:
+        """Whether it is an External that is declared; `place` is where it would be otherwise."""
+        if role is _SILENT_CALLER:
+            return False
         # An External is in no place; that a neighbour calls it makes it known here, and no hub of all places.
         if self._declared.is_called_outside(beside or "", name):
-            return AS_EXTERNAL
-        return OUTSIDE if _is_outside(name) else None
+            return True
+        return place is None and not role.datastore and self._declared.is_only_outside(name)
+
+    def _near_host(self, name: str, *, datastore: bool) -> Host | None:
+        """What `service.namespace` means in the cluster, where that service is declared; `api.acme` may be anything."""
+        host = short_host(name)
+        kinds = self._declared.kinds(host.namespace, host.name) if host else ()
+        return host if (Kind.DATASTORE in kinds if datastore else kinds) else None
 
     def _without_random_end(self, place: str | None, name: str) -> str:
         found = shorter(name)

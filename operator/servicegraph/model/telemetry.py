@@ -22,9 +22,17 @@ _SEPARATOR = "\x1f"
 """Stands in no cleaned name."""
 
 
-NEVER_A_SERVICE = frozenset({"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster"})
+UNNAMED = "unknown_service"
+"""What SDKs of OpenTelemetry call a process that nobody named; after a colon, they add what runs it: `unknown_service:java`."""
+
+NEVER_A_SERVICE = frozenset(
+    {"unknown", "outgoing", "localhost", "PassthroughCluster", "BlackHoleCluster", UNNAMED}
+)
 """Names by which series say that they do not know, or that it went anywhere. Addresses, and `user` where it is no service, are
 told by `ingest.resolve`."""
+
+NO_CALLER = "user"
+"""Stands for whoever called, where that end is virtual; many a system has a service of that name all the same."""
 
 
 class Connection(StrEnum):

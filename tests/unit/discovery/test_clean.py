@@ -162,8 +162,10 @@ def test_a_connection_of_no_known_type_is_a_plain_call(word: str) -> None:
         # A real service `user` that calls consul, which sends no spans.
         ({"client": "user", "connection_type": "virtual_node", "client_k8s_namespace_name": "shop"},
          VirtualEnd.SERVER),
-        # Undecidable, as with the connector's defaults.
-        ({"client": "user", "connection_type": "virtual_node"}, VirtualEnd.NONE),
+        # With neither, as with the connector's defaults: it calls a client without spans `user`, so any other is a span's word.
+        ({"client": "user", "connection_type": "virtual_node"}, VirtualEnd.CLIENT),
+        ({"client": "web", "connection_type": "virtual_node"}, VirtualEnd.SERVER),
+        ({"client": "web", "server": "user", "connection_type": "virtual_node"}, VirtualEnd.SERVER),
         ({"connection_type": "virtual_node", "client_k8s_namespace_name": "a",
           "server_k8s_namespace_name": "b"}, VirtualEnd.NONE),
         # No namespace is no sign by itself: databases have none, and plain calls may lack them.

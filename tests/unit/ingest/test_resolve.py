@@ -104,6 +104,30 @@ PLACES = {
         {},
         ("-/a", "-/stripe:external"),
     ),
+    "an external is in no place that would count for others": (
+        RawCall("web", "redis"), ("-/redis:external",), {}, ("-/web", "-/redis"),
+    ),
+    "nor does it keep the only place from counting": (
+        RawCall("web", "redis"), ("-/redis:external", "shop/redis"), {}, ("-/web", "shop/redis"),
+    ),
+    "what is called belongs where its caller is found by name": (
+        RawCall("checkout", "redis", connection=VIRTUAL, virtual=SERVER),
+        ("shop/checkout",),
+        {},
+        ("shop/checkout", "shop/redis"),
+    ),
+    "so does a database": (
+        RawCall("checkout", "sso", connection=DB), ("shop/checkout",), {}, ("shop/checkout", "shop/sso:datastore"),
+    ),
+    "what sends spans does not follow a caller that is found by name": (
+        RawCall("checkout", "pay"), ("shop/checkout", "bank/pay"), {}, ("shop/checkout", "bank/pay"),
+    ),
+    "a short host of the cluster is where it says, if it is declared there": (
+        RawCall("a", "redis.cache:6379", "shop", "", VIRTUAL, SERVER), ("cache/redis",), {}, ("shop/a", "cache/redis"),
+    ),
+    "a short host may call": (
+        RawCall("gate.web", "a", "", "shop", VIRTUAL, CLIENT), ("web/gate",), {}, ("web/gate", "shop/a"),
+    ),
     "another cluster's names are its own": (
         RawCall("a", "b", "shop", "shop"),
         (),
@@ -126,6 +150,16 @@ KINDS = {
         RawCall("a", "db.prod", "shop", "", DB),
         ("shop/db.prod:datastore",),
         "shop/db.prod:datastore",
+    ),
+    "a short host that nobody declares may be anybody's": (
+        RawCall("a", "redis.cache", "shop", "", VIRTUAL, SERVER),
+        ("cache/other", "bank/redis"),
+        "-/redis.cache:external",
+    ),
+    "a dotted database is its caller's": (
+        RawCall("a", "sales.orders", "shop", "", DB),
+        ("-/sales.orders:external", "orders/sales"),
+        "shop/sales.orders:datastore",
     ),
     "a dotted service that sends spans is a service": (
         RawCall("a", "com.acme.orders", "shop"),
@@ -212,6 +246,12 @@ def test_only_ends_that_kubernetes_makes_at_random_are_taken_off(
     [
         *sorted(NEVER_A_SERVICE),
         "localhost:8080",
+        "unknown_service:java",
+        "unknown_service:/usr/bin/node",
+        "ip-10-1-2-3",
+        "ip-10-1-2-3.eu-west-1.compute.internal:8080",
+        "10-1-2-3.shop.pod.cluster.local",
+        "2001-db8--1.shop.pod",
         "10.1.2.3",
         "10.1.2.3:5432",
         "::1",
@@ -236,6 +276,17 @@ def test_user_is_quarantined_only_where_that_end_is_virtual() -> None:
     assert not seen(RawCall("user", "consul", "shop", "", VIRTUAL, SERVER)).quarantined
     assert not seen(RawCall("a", "user", "shop", "shop")).quarantined
     assert not seen(RawCall("user", "a", "shop", "shop")).quarantined
+
+
+def test_a_host_from_outside_that_calls_is_quarantined_and_no_external() -> None:
+    stranger = RawCall("shop.example.com:443", "a", "", "shop", VIRTUAL, CLIENT)
+    assert seen(stranger).quarantined
+    assert ends(stranger)[0] == "shop/shop.example.com"
+    assert resolve(source(), Declared(()), [stranger]).nobodies == {"shop.example.com:443"}
+    assert not seen(stranger, "shop/shop.example.com").quarantined
+    assert not seen(RawCall("gate.web.svc", "a", "", "shop", VIRTUAL, CLIENT)).quarantined
+    assert not seen(RawCall("com.acme.orders", "a", "", "shop")).quarantined
+    assert not seen(RawCall("unknown_services", "a", "shop", "shop")).quarantined
 
 
 def test_evidence_and_mode_follow_from_how_the_ends_are_joined() -> None:
@@ -319,21 +370,3 @@ def test_no_call_is_resolved_otherwise_for_what_was_seen_before_or_beside_it(
         for end in (sighting.source, sighting.target):
             assert parse_id(str(end)) == end
             assert end.name
-
-
-OUTSIDE_PLACES = {
-    "a neighbour is declared to call it": ([("shop", "llm")], (), "-/llm:external"),
-    "only somebody elsewhere is": ([("bank", "llm")], (), "shop/llm"),
-    "what is declared in the place comes first": ([("shop", "llm")], ("shop/llm",), "shop/llm"),
-}
-
-
-@pytest.mark.parametrize(("outside", "nodes", "target"), OUTSIDE_PLACES.values(), ids=OUTSIDE_PLACES)
-def test_what_sends_no_spans_is_the_external_that_is_declared_to_be_called_from_there(
-    outside: list[tuple[str, str]], nodes: tuple[str, ...], target: str
-) -> None:
-    declared = Declared(map(parse_id, ("-/llm:external", *nodes)), outside)
-    call = RawCall("app", "llm:443", "shop", "", VIRTUAL, SERVER)
-    found = Resolver(source(), declared).sighting(call)
-    assert isinstance(found, Sighting)
-    assert str(found.target) == target
