@@ -264,6 +264,14 @@ async def test_a_remark_about_the_query_is_shown_and_is_no_failure() -> None:
     assert made.warnings == ("metric might not be a counter",)
 
 
+async def test_a_warning_of_the_engine_about_the_query_is_no_missing_part_of_the_answer() -> None:
+    said = "PromQL warning: encountered a mix of histograms and floats"
+    async with saying(presence=vector(warnings=[said])) as backend:
+        made = await look(backend.url)
+    assert made.failure is None
+    assert said in " ".join(made.warnings)
+
+
 @pytest.mark.parametrize(
     ("backend", "words"),
     [

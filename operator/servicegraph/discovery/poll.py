@@ -73,12 +73,17 @@ async def _volume(session: aiohttp.ClientSession, access: Access, found: Gathere
 
 def _partial(remarks: Remarks) -> Failure | None:
     """What a complete answer with warnings fails by: a store or a zone that did not answer is missing from it."""
-    if not remarks.warnings:
+    lacking = [one for one in remarks.warnings if not one.startswith(_OF_THE_ENGINE)]
+    if not lacking:
         return None
     return Failure(
         failures.PARTIAL_ANSWER,
-        f"the backend warns that its answer may lack something, so nothing is taken for gone: {remarks.warnings[0]}",
+        f"the backend warns that its answer may lack something, so nothing is taken for gone: {lacking[0]}",
     )
+
+
+_OF_THE_ENGINE = ("PromQL warning:", "PromQL info:")
+"""How Prometheus begins remarks about the query itself; nothing is missing from the answer for them."""
 
 
 def _count(made: Poll) -> None:

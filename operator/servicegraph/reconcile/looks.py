@@ -44,7 +44,10 @@ class Looks:
         before = self._looks or {}
         self._looks = {name: before[name] for name in names if name in before}
         for name, kinds in sees.items():
-            self._looks.setdefault(name, [Look(kinds, None, 0)])
+            looks = self._looks.get(name)
+            # What never went well has not told yet what it shows: its spec does.
+            if looks is None or looks[-1].at is None:
+                self._looks[name] = [Look(kinds, None, 0)]
 
     def note(self, name: str, look: Look) -> bool:
         """A poll went well and is stored; True where objects may be judged otherwise now, though the graph is the same."""

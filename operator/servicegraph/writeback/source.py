@@ -195,5 +195,6 @@ def _is_time(before: Mapping[str, Any], standing: Standing, written: datetime | 
         return True
     at = standing.last.poll.at
     told = (before.get("lastPoll") or {}).get("time")
-    times = [one for one in (written, parse_time(told) if told else None) if one is not None]
+    # A time to come was told by a clock that has been set back since.
+    times = [one for one in (written, parse_time(told) if told else None) if one is not None and one <= at]
     return not times or at - max(times) >= max(standing.interval, LEAST_BETWEEN_WRITES)

@@ -68,3 +68,10 @@ def test_a_source_keeps_its_look_while_it_exists_and_cannot_be_polled() -> None:
     assert looked(looks, 4) == [at(1)]
     assert not looks.note("tempo", Look(SEES, at(3), 4)), "nobody asks for one that is gone"
     assert looked(looks, 4) == [at(1)]
+
+
+def test_what_a_source_shows_that_never_answered_is_what_its_spec_says_after_a_restart_too() -> None:
+    looks = Looks()
+    looks.begin({"otel": Look(frozenset(), None, 3)})
+    looks.keep(["otel"], {"otel": SEES})
+    assert looks.watchers(3) == (Watcher(SEES, None),)

@@ -155,6 +155,12 @@ def test_the_words_of_an_outage_are_written_now_and_then_too() -> None:
     assert to_write(live(before), standing(failed(NOW + timedelta(days=3))), NOW, NOW) is None
 
 
+def test_a_time_that_was_told_by_a_clock_ahead_keeps_nothing_back() -> None:
+    ahead = NOW + timedelta(days=365)
+    before = desired(live(), standing(polled(ahead)), ahead)
+    assert to_write(live(before), standing(polled(NOW, edges=5)), NOW, ahead) is not None
+
+
 OUTCOMES = st.sampled_from(["good", "failed", "drop"])
 
 
