@@ -61,11 +61,13 @@ def test_many_circles_at_once_are_each_alerted_and_told_once(rings: Ringed, circ
     assert operator.metric("servicegraph_events_total", result="created") == told
     assert operator.metric("servicegraph_alert_writes_total", result="created") == circles
     assert operator.metric("servicegraph_alert_writes_total", result="written") == circles
-    eventually(
-        lambda: operator.metric("servicegraph_status_writes_total", result="written") == 2 * circles,
-        "each declaration got its status in one write",
-        10 * MINUTES,
-    )
+
+    def statuses() -> float:
+        return operator.metric("servicegraph_status_writes_total", result="written")
+
+    eventually(lambda: statuses() >= 2 * circles, "each declaration got its status", 10 * MINUTES)
+    # On a slow machine a few are told that they are stored before the graph shows their circle.
+    assert statuses() <= 3 * circles
     assert operator.metric("servicegraph_cycle_alerts", state="Open") == circles
 
 

@@ -7,6 +7,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PATH = f"/apis/{API_VERSION}/namespaces"
+_TRIES = 1_000
 
 
 class Answer(NamedTuple):
@@ -70,7 +72,14 @@ class ApiServer:
         return self.ask("DELETE", f"{_PATH}/{namespace}/{PLURAL}/{name}")
 
     def ask(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Answer:
-        """Send one request."""
+        """Send one request; again, as every client does, while the server says that it is not ready for that (429)."""
+        for _ in range(_TRIES):
+            answer = self._asked_once(method, path, body, content)
+            if answer.code != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+        return answer
+
+    def _asked_once(self, method: str, path: str, body: Any, content: str) -> Answer:
         request = urllib.request.Request(
             self._url + path,
             method=method,

@@ -139,7 +139,9 @@ class Operator:
         cursor = ""
         while True:
             query = f"?limit=1000&namespace={namespace}" if namespace else "?limit=1000"
-            page = self.get(f"/api/v1/edges{query}{cursor and f'&cursor={cursor}'}").json()
+            answer = self.get(f"/api/v1/edges{query}{cursor and f'&cursor={cursor}'}")
+            assert answer.status == 200, answer.body
+            page = answer.json()
             found |= {(edge["source"], edge["target"]) for edge in page["items"]}
             if page["next_cursor"] is None:
                 return found
